@@ -1,0 +1,90 @@
+import type { z } from "zod";
+import type { Change, Need, RoomView } from "../committer/change.ts";
+import type { Member } from "../hub/member.ts";
+import type { Room } from "../hub/room.ts";
+import type { Log } from "../store/log.ts";
+import type { CloseReason } from "../protocol/close_codes.ts";
+import type { Fields } from "../protocol/fields.ts";
+import type { Json } from "../protocol/json.ts";
+
+interface CommandBase<Input> {
+  /** The message's `type`. */
+  readonly type: string;
+  /** Whether only admins may. */
+  readonly admin?: boolean;
+  /** The shape of the message; what it leaves out, the command does not see. */
+  readonly input: z.ZodType<Input>;
+}
+
+/** Who sends a message, for a command that changes the room. */
+export type Caller = Pick<Member, "clientId" | "seat" | "role">;
+
+/**
+ * A command that changes the room in the store. `handle` does nothing itself: it returns the
+ * change, and may be called again when the room has changed before it could be committed.
+ */
+export interface StoreCommand<Input = unknown> extends CommandBase<Input> {
+  readonly kind: "store";
+  /** What `handle` must see. */
+  needs?(input: Input, caller: Caller): readonly Need[];
+  /** @throws {ProtocolError} to refuse; nothing is changed then. */
+  handle(input: Input, view: RoomView, caller: Caller): Change;
+}
+
+/** A command that is about the connection itself, or about what is not stored. */
+export interface LocalCommand<Input = unknown> extends CommandBase<Input> {
+  readonly kind: "local";
+  /** Runs ahead of the sender's earlier messages: it depends on none, and must not wait. */
+  readonly urgent?: boolean;
+  /**
+   * @returns the ack's data, if any.
+   * @throws {ProtocolError} to refuse; nothing is changed then.
+   */
+  run(input: Input, context: LocalContext): Json | void | Promise<Json | void>;
+}
+
+/** Where a local command runs. */
+export interface LocalContext {
+  readonly member: Member;
+  readonly room: Room;
+  readonly log: Log;
+  readonly limits: CommandLimits;
+  readonly now: number;
+  readonly admin: AdminAuthentication;
+  /** Closes the connection once everything before is sent. */
+  close(reason: CloseReason): void;
+}
+
+export interface CommandLimits {
+  readonly maxSubscriptions: number;
+  readonly maxRelays: number;
+  readonly maxPollAnswers: number;
+}
+
+/** One connection's attempts to become an admin. */
+export interface AdminAuthentication {
+  /** @throws {ProtocolError} unless the signature is right. */
+  verify(room: string, timestamp: string, signature: string, now: number): void;
+  /** Whether the connection has failed too often in a row to be let try again. */
+  readonly exhausted: boolean;
+}
+
+// deno-lint-ignore no-explicit-any -- a list of commands has a different input type in each place
+export type Command = StoreCommand<any> | LocalCommand<any>;
+
+/** Makes a command of the fields that the settings allow. One message type is one of these. */
+export type CommandFactory = (fields: Fields) => Command;
+
+/** Types a command that changes the store. */
+export function storeCommand<Input>(
+  command: Omit<StoreCommand<Input>, "kind">,
+): StoreCommand<Input> {
+  return { kind: "store", ...command };
+}
+
+/** Types a command that does not. */
+export function localCommand<Input>(
+  command: Omit<LocalCommand<Input>, "kind">,
+): LocalCommand<Input> {
+  return { kind: "local", ...command };
+}

@@ -1,0 +1,52 @@
+import type { Fields } from "../protocol/fields.ts";
+import { authenticate } from "./authenticate.ts";
+import { broadcast } from "./broadcast.ts";
+import { chat } from "./chat.ts";
+import { close } from "./close.ts";
+import type { Command, CommandLimits } from "./command.ts";
+import { config } from "./config.ts";
+import { counter } from "./counter.ts";
+import { custom } from "./custom.ts";
+import { deleteRelay } from "./delete_relay.ts";
+import { ephemeralPoll } from "./ephemeral_poll.ts";
+import { login } from "./login.ts";
+import { ping } from "./ping.ts";
+import { poll } from "./poll.ts";
+import { profile } from "./profile.ts";
+import { relay } from "./relay.ts";
+import { signal } from "./signal.ts";
+import { subscribe } from "./subscribe.ts";
+import { unsubscribe } from "./unsubscribe.ts";
+
+/** Every message type the server knows. A new one is a file beside this and a line here. */
+const LIST = [
+  authenticate,
+  broadcast,
+  chat,
+  close,
+  config,
+  counter,
+  deleteRelay,
+  ephemeralPoll,
+  login,
+  ping,
+  poll,
+  profile,
+  relay,
+  signal,
+  subscribe,
+  unsubscribe,
+];
+
+/** Finds the command for a message's type; for one the server does not know, `custom`. */
+export type FindCommand = (type: string) => Command;
+
+export function createCommands(fields: Fields, limits: CommandLimits): FindCommand {
+  const byType = new Map<string, Command>();
+  for (const create of LIST) {
+    const command = create(fields, limits);
+    byType.set(command.type, command);
+  }
+  const unknown = custom(fields);
+  return (type) => byType.get(type) ?? unknown;
+}

@@ -1,0 +1,61 @@
+import type { Profile } from "../hub/profile.ts";
+import type { Seat } from "../hub/seat.ts";
+
+/** An event for the room's log. */
+export interface LogEvent {
+  /** What those subscribe to whom it is for. */
+  readonly topic: string;
+  /** The message's JSON text, an object of at least one member, to which the offset is added. */
+  readonly message: string;
+}
+
+/**
+ * What a command asks for. Nothing in it has happened: the committer makes it happen, together
+ * with others' changes, or lets the command decide anew when the room has changed meanwhile.
+ */
+export interface Change {
+  /** The ack's data, to which an event's offset is added. Absent: `null`. */
+  readonly reply?: { readonly [name: string]: unknown };
+  /** Appended to the room's log. */
+  readonly event?: LogEvent;
+  /** Added to a counter, in millionths. */
+  readonly add?: { readonly counter: string; readonly delta: bigint };
+  /** The session's one vote in a poll, in place of an earlier one. */
+  readonly vote?: { readonly poll: string; readonly session: string; readonly answer: string };
+  /** The properties and suffix to keep of a session; of its seat, where it has taken one. */
+  readonly profile?: { readonly session: string; readonly profile: Profile; readonly seat?: Seat };
+  /** The room's new configuration. */
+  readonly config?: string;
+}
+
+/** What a command must see of the room in the store before it decides. */
+export type Need =
+  | { readonly kind: "counter"; readonly counter: string; readonly delta: bigint }
+  | {
+    readonly kind: "vote";
+    readonly poll: string;
+    readonly session: string;
+    readonly answer: string;
+  }
+  | { readonly kind: "session"; readonly session: string };
+
+/** What the store has of a session in a room. */
+export interface StoredSession {
+  readonly profile: Profile;
+  /** When it was last written, in milliseconds since 1970. */
+  readonly at: number;
+}
+
+/** The room as a command sees it: as committed, with what is staged before it in the same batch. */
+export interface RoomView {
+  /** The value of a counter that was needed, in millionths. */
+  counter(id: string): bigint;
+  /** Whether a vote that was needed leaves the poll with no more answers than it may have. */
+  canVote(poll: string, session: string, answer: string): boolean;
+  /** What the room knows of a session whose seat is taken. */
+  profile(seat: Seat): Profile;
+  /** What the store has of a session that was needed. */
+  session(id: string): StoredSession | undefined;
+  /** The suffix for a session that was needed and is new. */
+  readonly nextSuffix: number;
+}

@@ -1,0 +1,187 @@
+import type { Profile } from "../hub/profile.ts";
+import type { Room } from "../hub/room.ts";
+import type { Seat } from "../hub/seat.ts";
+import { type Head, keys } from "../store/keys.ts";
+import type { LogEntry } from "../store/log.ts";
+import type { Store } from "../store/store.ts";
+import { pieceCount, setText } from "../store/text.ts";
+import type { Change, Need, RoomView, StoredSession } from "./change.ts";
+import type { Cost } from "./staged/cost.ts";
+import { type SeenCounters, StagedCounters } from "./staged/counters.ts";
+import { type KnownHead, StagedLog } from "./staged/log.ts";
+import { StagedOnce } from "./staged/once.ts";
+import { StagedPolls } from "./staged/polls.ts";
+import { Reads } from "./staged/reads.ts";
+import { StagedSessions } from "./staged/sessions.ts";
+
+/** What a committer remembers of a room between commits. A wrong memory makes a commit fail. */
+export interface RoomCache {
+  head?: KnownHead;
+  readonly counters: SeenCounters;
+}
+
+export interface TransactionOptions {
+  readonly now: () => number;
+  readonly newEpoch: () => string;
+  readonly historySeconds: number;
+  readonly sessionSeconds: number;
+  readonly maxPollAnswers: number;
+}
+
+/**
+ * One room's part of a commit. What its commands need is read, what they ask for is staged where
+ * the commands after them see it, and all of it goes into one atomic operation.
+ */
+export class RoomTransaction implements RoomView {
+  readonly once: StagedOnce;
+  readonly #now: number;
+  readonly #log: StagedLog;
+  readonly #counters: StagedCounters;
+  readonly #polls: StagedPolls;
+  readonly #sessions: StagedSessions;
+  readonly #profiles = new Map<Seat, Profile>();
+  readonly #reads = new Reads();
+  #config: string | undefined;
+
+  constructor(
+    readonly room: Room,
+    readonly cache: RoomCache,
+    readonly options: TransactionOptions,
+    readonly cost: Cost,
+  ) {
+    const { name } = room;
+    this.#now = options.now();
+    this.#log = new StagedLog(name, cache.head, this.cost);
+    this.#log.plan(this.#reads, options.newEpoch);
+    this.#counters = new StagedCounters(name, cache.counters, this.cost, this.#now);
+    this.#polls = new StagedPolls(name, this.cost, options.maxPollAnswers);
+    this.#sessions = new StagedSessions(name, this.cost);
+    this.once = new StagedOnce(name, this.cost, this.#now);
+  }
+
+  /** Plans to read what a command must see. */
+  need(need: Need): void {
+    switch (need.kind) {
+      case "counter":
+        return this.#counters.plan(this.#reads, need.counter, need.delta);
+      case "vote":
+        return this.#polls.plan(this.#reads, need.poll, need.session, need.answer);
+      case "session":
+        return this.#sessions.plan(this.#reads, need.session);
+    }
+  }
+
+  /** Plans to look up whether a message with a key has been sent before. */
+  needOnce(session: string, key: string): void {
+    this.once.plan(this.#reads, session, key);
+  }
+
+  /** Whether anything planned must be read; in most batches nothing must. */
+  get needsLoading(): boolean {
+    return this.#reads.size > 0;
+  }
+
+  async load(store: Store): Promise<void> {
+    await this.#reads.run(store);
+    await this.#polls.loadGrowing(store);
+  }
+
+  /** Where the log stands in the store, as far as is known here. */
+  get storedHead(): Head {
+    return this.#log.known;
+  }
+
+  /** Whether the room is in the store. */
+  get exists(): boolean {
+    return this.#log.known.version !== null;
+  }
+
+  counter(id: string): bigint {
+    return this.#counters.value(id);
+  }
+
+  canVote(poll: string, session: string, answer: string): boolean {
+    return this.#polls.canVote(poll, session, answer);
+  }
+
+  profile(seat: Seat): Profile {
+    return this.#profiles.get(seat) ?? seat.profile;
+  }
+
+  session(id: string): StoredSession | undefined {
+    return this.#sessions.get(id);
+  }
+
+  get nextSuffix(): number {
+    return this.#sessions.nextSuffix;
+  }
+
+  /** Stages a change; returns its event as it will stand in the log. */
+  stage({ add, vote, profile, config, event }: Change): LogEntry | undefined {
+    this.#log.create();
+    if (add) this.#counters.add(add.counter, add.delta);
+    if (vote) this.#polls.vote(vote.poll, vote.session, vote.answer);
+    if (profile) {
+      this.#sessions.write(profile.session, profile.profile, this.#now);
+      if (profile.seat) this.#profiles.set(profile.seat, profile.profile);
+    }
+    if (config !== undefined) {
+      this.#config = config;
+      this.cost.spend(0, pieceCount(config), config.length);
+    }
+    return event && this.#log.append(event);
+  }
+
+  fill(atomic: Deno.AtomicOperation): void {
+    const { historySeconds, sessionSeconds } = this.options;
+    this.#log.fill(atomic, this.#now, historySeconds * 1000);
+    this.#counters.fill(atomic);
+    this.#polls.fill(atomic);
+    this.#sessions.fill(atomic, this.#now, sessionSeconds * 1000);
+    this.once.fill(atomic);
+    if (this.#config !== undefined) {
+      setText(atomic, keys.config(this.room.name), { fields: {}, text: this.#config });
+    }
+  }
+
+  /** Takes what has been committed over into the cache and to the seats. */
+  committed(versionstamp: string): void {
+    this.cache.head = this.#log.committed(versionstamp);
+    const { epoch, offset } = this.#log.known;
+    if (this.room.epoch !== epoch) this.room.place(epoch, offset, "");
+    this.#counters.committed();
+    for (const [seat, profile] of this.#profiles) seat.profile = profile;
+  }
+
+  /** How many events were staged. */
+  get appended(): number {
+    return this.#log.entries.length;
+  }
+
+  /** The seats whose profile has changed. */
+  changedSeats(): Iterable<Seat> {
+    return this.#profiles.keys();
+  }
+
+  /** Wakes the feed for every counter and poll that has changed. */
+  touch(): void {
+    for (const id of this.#counters.touched()) this.room.feed.touch("counter", id);
+    for (const id of this.#polls.touched()) this.room.feed.touch("poll", id);
+  }
+
+  /** Whether the batch came across tallies that are worth a sweep. */
+  get needsSweep(): boolean {
+    return this.#polls.empty.length > 0;
+  }
+
+  /** Deletes tallies of what nobody votes for any more, each only if that is still so. */
+  async sweep(store: Store): Promise<void> {
+    for (let i = 0; i < this.#polls.empty.length; i += 10) {
+      const atomic = store.atomic();
+      for (const { key, versionstamp } of this.#polls.empty.slice(i, i + 10)) {
+        atomic.check({ key, versionstamp }).delete(key);
+      }
+      await store.commit(atomic);
+    }
+  }
+}

@@ -1,0 +1,237 @@
+import type { Command, LocalContext } from "./commands/command.ts";
+import type { FindCommand } from "./commands/index.ts";
+import type { Committer } from "./committer/committer.ts";
+import type { Job, JobOutcome } from "./committer/job.ts";
+import { ProtocolError, toProtocolError } from "./errors.ts";
+import type { ConnectionDetails, Member, Role } from "./hub/member.ts";
+import { Outbox, type Sink } from "./hub/outbox.ts";
+import { profileOf } from "./hub/greeting.ts";
+import type { Gate } from "./hub/replay.ts";
+import type { Room } from "./hub/room.ts";
+import type { Seat } from "./hub/seat.ts";
+import { type CloseReason, CloseReasons } from "./protocol/close_codes.ts";
+import { fitsBytes } from "./protocol/json.ts";
+import { decodeMessage, invalidMessage, type Message } from "./protocol/message.ts";
+import { RateLimit } from "./rate_limit.ts";
+
+/** What every connection of a server shares. */
+export interface ConnectionServices {
+  readonly findCommand: FindCommand;
+  readonly committer: Committer;
+  readonly now: () => number;
+  readonly traffic: { received: number };
+  readonly maxMessageBytes: number;
+  readonly maxBufferedBytes: number;
+  readonly rateLimit: number;
+  readonly rateBurst: number;
+}
+
+/** What a connection begins with. */
+export interface ConnectionStart {
+  readonly sink: Sink;
+  readonly room: Room;
+  readonly seat: Seat;
+  readonly clientId: string;
+  readonly channelId: string;
+  readonly details: ConnectionDetails;
+  readonly batch: boolean;
+  readonly context: Pick<LocalContext, "log" | "limits" | "admin">;
+  /** Called once, when the connection has left, whoever ended it. */
+  readonly onLeave: () => void;
+}
+
+/** Where an answer goes: nowhere, for a message without an id, unless it is an error. */
+type AnswerId = string | number | undefined;
+
+/**
+ * One socket's connection to a room: it decodes and limits what comes in, hands each message to its
+ * command, and answers. A sender's messages take effect in the order they were sent.
+ */
+export class Connection implements Member {
+  readonly clientId: string;
+  readonly channelId: string;
+  readonly room: Room;
+  readonly seat: Seat;
+  readonly outbox: Outbox;
+  readonly details: ConnectionDetails;
+  readonly topics = new Set<string>();
+  role: Role = "user";
+  gates?: Gate[];
+  readonly #services: ConnectionServices;
+  readonly #start: ConnectionStart;
+  readonly #rate: RateLimit;
+  /** Messages on their way to the store. Local ones wait for them, so that order is kept. */
+  #pending = 0;
+  #waiting: (() => void)[] = [];
+  #left = false;
+
+  constructor(services: ConnectionServices, start: ConnectionStart) {
+    this.#services = services;
+    this.#start = start;
+    this.clientId = start.clientId;
+    this.channelId = start.channelId;
+    this.room = start.room;
+    this.seat = start.seat;
+    this.details = start.details;
+    this.#rate = new RateLimit(services.rateLimit, services.rateBurst, services.now());
+    this.outbox = new Outbox(start.sink, {
+      maxBufferedBytes: services.maxBufferedBytes,
+      batch: start.batch,
+      onClose: () => this.leave(),
+    });
+  }
+
+  /** Takes what the socket has received. Never throws. */
+  receive(frame: unknown): void {
+    if (this.#left) return;
+    this.#services.traffic.received++;
+    if (typeof frame !== "string") {
+      return this.#fail(undefined, new ProtocolError("invalid_message", "Send text frames.", ""));
+    }
+    if (!fitsBytes(frame, this.#services.maxMessageBytes)) return this.#refuseSize();
+    const verdict = this.#rate.take(this.#services.now());
+    if (verdict === "abusive") return this.close(CloseReasons.rateLimited);
+    const { message, ...rest } = decodeMessage(frame);
+    if (verdict === "limited") {
+      const { rate, burst } = this.#rate;
+      const limits = `at most ${rate} messages a second, ${burst} at once`;
+      const error = new ProtocolError("rate_limited", `Not applied; send ${limits}.`);
+      return this.#fail(message?.id, error);
+    }
+    if (message) this.#dispatch(message, frame.length);
+    else if ("fault" in rest && rest.fault) this.#fail(rest.id, rest.fault);
+  }
+
+  /** Tells of a failure that no message of the sender's caused. */
+  fail(error: unknown): void {
+    this.#fail(undefined, toProtocolError(error));
+  }
+
+  /** Closes the socket for `reason`, and leaves. */
+  close(reason: CloseReason): void {
+    this.outbox.close(reason);
+  }
+
+  /** Takes the member out of its room. However often and from wherever it is called: once. */
+  leave(): void {
+    if (this.#left) return;
+    this.#left = true;
+    this.#waiting = [];
+    this.room.remove(this);
+    this.#start.onLeave();
+    this.outbox.close(CloseReasons.normal);
+  }
+
+  #dispatch(message: Message, size: number): void {
+    const command = this.#services.findCommand(message.type);
+    if (command.kind === "local" && command.urgent) return this.#run(message, command);
+    if (this.#waiting.length > 0 || command.kind === "local" && this.#pending > 0) {
+      this.#waiting.push(() => this.#execute(message, command, size));
+    } else {
+      this.#execute(message, command, size);
+    }
+  }
+
+  #execute(message: Message, command: Command, size: number): void {
+    if (command.kind === "local") this.#run(message, command);
+    else this.#submit(message, command, size);
+  }
+
+  /** Runs what waited for earlier messages, up to the next that must wait. */
+  #resume(): void {
+    while (this.#waiting.length > 0 && this.#pending === 0) {
+      this.#waiting.shift()!();
+    }
+  }
+
+  #run(message: Message, command: Command & { kind: "local" }): void {
+    const answer = (error: unknown): void => this.#fail(message.id, toProtocolError(error));
+    try {
+      const input = this.#parse(message, command);
+      const result = command.run(input, {
+        ...this.#start.context,
+        member: this,
+        room: this.room,
+        now: this.#services.now(),
+        close: (reason) => this.close(reason),
+      });
+      this.#relay(message);
+      if (result instanceof Promise) {
+        result.then((data) => this.#acknowledge(message.id, JSON.stringify(data ?? null)), answer);
+      } else {
+        this.#acknowledge(message.id, JSON.stringify(result ?? null));
+      }
+    } catch (error) {
+      answer(error);
+    }
+  }
+
+  #submit(message: Message, command: Command & { kind: "store" }, size: number): void {
+    let input: unknown;
+    try {
+      input = this.#parse(message, command);
+    } catch (error) {
+      return this.#fail(message.id, toProtocolError(error));
+    }
+    this.#pending++;
+    const job: Job = {
+      room: this.room,
+      session: this.seat.session,
+      key: message.key,
+      size,
+      needs: () => command.needs?.(input, this) ?? [],
+      handle: (view) => command.handle(input, view, this),
+      settled: (outcome) => this.#settled(message, outcome),
+    };
+    this.#services.committer.submit(job);
+  }
+
+  #settled(message: Message, outcome: JobOutcome): void {
+    this.#pending--;
+    if (outcome.error) {
+      this.#fail(message.id, outcome.error);
+    } else {
+      if (!outcome.repeated) this.#relay(message);
+      this.#acknowledge(message.id, outcome.ack);
+    }
+    if (this.#waiting.length > 0) this.#resume();
+  }
+
+  #parse(message: Message, command: Command): unknown {
+    if (command.admin && this.role !== "admin") {
+      throw new ProtocolError(
+        "not_allowed",
+        `Only admins may send ${message.type}: authenticate first.`,
+      );
+    }
+    const result = command.input.safeParse(message);
+    if (!result.success) throw invalidMessage(result.error);
+    return result.data;
+  }
+
+  /** Shows a message that has taken effect to the admins who relay its type. */
+  #relay({ type, data }: Message): void {
+    const admins = this.room.relays.of(type);
+    if (!admins) return;
+    const { id: _secret, ...profile } = profileOf(this);
+    const user = { id: this.seat.userId, client_id: this.clientId, ...profile };
+    const frame = JSON.stringify({ type: `relay:${type}`, data: { type, data, user } });
+    for (const admin of admins) admin.outbox.send(frame);
+  }
+
+  #acknowledge(id: AnswerId, data: string): void {
+    if (id === undefined) return;
+    this.outbox.send(`{"type":"ack","id":${JSON.stringify(id)},"data":${data}}`);
+  }
+
+  #fail(id: AnswerId, { code, message, path }: ProtocolError): void {
+    this.outbox.send(JSON.stringify({ type: "error", id, data: { code, message, path } }));
+  }
+
+  #refuseSize(): void {
+    const limit = this.#services.maxMessageBytes;
+    const error = new ProtocolError("message_too_large", `Send at most ${limit} bytes a message.`);
+    this.#fail(undefined, error);
+    this.close(CloseReasons.tooLarge);
+  }
+}

@@ -1,0 +1,26 @@
+import type { Gate } from "./replay.ts";
+import type { Outbox } from "./outbox.ts";
+import type { Seat } from "./seat.ts";
+
+export type Role = "user" | "admin";
+
+/** What the platform knows of a connection. Only its owner and relaying admins are sent it. */
+export interface ConnectionDetails {
+  readonly address?: string;
+  readonly region?: string;
+  readonly userAgent?: string;
+  readonly language?: string;
+}
+
+/** One connection, as the room it is in sees it. */
+export interface Member {
+  readonly clientId: string;
+  readonly seat: Seat;
+  readonly outbox: Outbox;
+  readonly details: ConnectionDetails;
+  role: Role;
+  /** Topics subscribed to; the room's index holds the same, the other way round. */
+  readonly topics: Set<string>;
+  /** Replays under way, which hold back live events. Absent when there are none: nearly always. */
+  gates?: Gate[];
+}

@@ -1,0 +1,108 @@
+import { type CloseReason, CloseReasons } from "../protocol/close_codes.ts";
+
+/** What an outbox needs of a socket. */
+export interface Sink {
+  readonly readyState: number;
+  readonly bufferedAmount: number;
+  send(data: string): void;
+  close(code: number, reason: string): void;
+}
+
+export interface OutboxOptions {
+  /** Unsent bytes past which the reader is too slow to be kept. */
+  readonly maxBufferedBytes: number;
+  /** Whether several messages may go out as one frame, a JSON array of them. */
+  readonly batch: boolean;
+  /** Called once, when the outbox gives its reader up or is asked to close. */
+  readonly onClose: (reason: CloseReason) => void;
+}
+
+const OPEN = 1;
+const DRAIN_POLL_MS = 10;
+const DRAIN_DEADLINE_MS = 30_000;
+
+/**
+ * One member's way out. The runtime queues whatever is sent without bound, so this watches the
+ * bytes that have not left, and closes a reader that falls too far behind: it costs nobody else.
+ */
+export class Outbox {
+  readonly #sink: Sink;
+  readonly #options: OutboxOptions;
+  /** How much may be sent before the unsent bytes are worth a look, which is a call to the runtime. */
+  readonly #checkEvery: number;
+  #unchecked = 0;
+  #pending: string[] | undefined;
+  #closed = false;
+
+  constructor(sink: Sink, options: OutboxOptions) {
+    this.#sink = sink;
+    this.#options = options;
+    this.#checkEvery = options.maxBufferedBytes >> 4;
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** Sends one message, given as its JSON text. After the close it does nothing. */
+  send(frame: string): void {
+    if (!this.#options.batch) return this.#write(frame);
+    if (this.#pending) {
+      this.#pending.push(frame);
+      return;
+    }
+    this.#pending = [frame];
+    queueMicrotask(() => this.#flush());
+  }
+
+  /** Whether unsent bytes pile up; what is worthless a second later is then better left unsent. */
+  get congested(): boolean {
+    return this.#sink.bufferedAmount > this.#checkEvery;
+  }
+
+  /**
+   * Resolves once little is left unsent, for senders of much. A reader that takes too long over it
+   * is closed as too slow.
+   *
+   * @returns whether the outbox is still open.
+   */
+  async drained(): Promise<boolean> {
+    const giveUpAt = performance.now() + DRAIN_DEADLINE_MS;
+    while (!this.#closed && this.#sink.bufferedAmount > this.#options.maxBufferedBytes >> 2) {
+      if (performance.now() > giveUpAt) this.close(CloseReasons.tooSlow);
+      await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
+    }
+    return !this.#closed;
+  }
+
+  /** Closes for `reason`, after what was sent. The second time it does nothing. */
+  close(reason: CloseReason): void {
+    if (this.#closed) return;
+    this.#flush();
+    this.#closed = true;
+    try {
+      this.#sink.close(reason.code, reason.reason);
+    } catch {
+      // The socket is gone already, which is what was wanted.
+    }
+    this.#options.onClose(reason);
+  }
+
+  #flush(): void {
+    const frames = this.#pending;
+    this.#pending = undefined;
+    if (!frames) return;
+    this.#write(frames.length === 1 ? frames[0]! : `[${frames.join(",")}]`);
+  }
+
+  #write(frame: string): void {
+    if (this.#closed || this.#sink.readyState !== OPEN) return;
+    this.#sink.send(frame);
+    this.#unchecked += frame.length;
+    if (this.#unchecked < this.#checkEvery) return;
+    this.#unchecked = 0;
+    if (this.#sink.bufferedAmount > this.#options.maxBufferedBytes) {
+      this.close(CloseReasons.tooSlow);
+    }
+  }
+}

@@ -1,0 +1,112 @@
+import { parseTopic, type StateEvent } from "../protocol/topic.ts";
+import type { Member } from "./member.ts";
+import type { Room } from "./room.ts";
+
+/** One counter or poll of a room. */
+export interface StateRef {
+  readonly event: StateEvent;
+  readonly id: string;
+}
+
+/** Reads state as it is sent. */
+export interface StateReader {
+  /** The newest state of each of `refs`, as the messages to send, in their order. */
+  read(room: Room, refs: readonly StateRef[]): Promise<string[]>;
+  /** The ids that exist of one kind of state. */
+  ids(room: Room, event: StateEvent): Promise<string[]>;
+  /** Resolves when reading is worth another try. */
+  whenBack(): Promise<void>;
+}
+
+/** How many states of a room a new subscriber of all of them is sent between looks at its outbox. */
+const CHUNK = 100;
+
+/** Who is to be sent a state even if it has not changed: those who have just subscribed. */
+interface Demand {
+  readonly ref: StateRef;
+  readonly newcomers: Set<Member>;
+}
+
+/**
+ * Sends subscribers the newest state of counters and polls. One reading is under way at a time and
+ * each begins after what it tells of was committed, so nobody's view goes back, the last state
+ * always arrives, and under load many changes cost one reading and one message.
+ */
+export class StateFeed {
+  #demands = new Map<string, Demand>();
+  /** Settles when what is demanded now has been sent. */
+  #round = Promise.withResolvers<void>();
+  #running = false;
+
+  constructor(readonly room: Room, readonly reader: StateReader) {}
+
+  /** Notes that a state has changed. Costs nothing when nobody is subscribed to it. */
+  touch(event: StateEvent, id: string): void {
+    if (!this.room.subscriptions.wanted(`${event}:${id}`)) return;
+    this.#demand({ event, id });
+    this.#run();
+  }
+
+  /**
+   * Sends one member the state of everything `topic` matches, and resolves when that is done. A
+   * topic with an id always has a state: that of an unused counter is 0.
+   */
+  async request(member: Member, topic: string): Promise<void> {
+    const { event, id } = parseTopic(topic) as { event: StateEvent; id?: string };
+    const ids = id === undefined ? await this.reader.ids(this.room, event) : [id];
+    for (let i = 0; i < ids.length; i += CHUNK) {
+      for (const one of ids.slice(i, i + CHUNK)) {
+        this.#demand({ event, id: one }).newcomers.add(member);
+      }
+      const { promise: sent } = this.#round;
+      this.#run();
+      await sent;
+      if (i + CHUNK < ids.length && !await member.outbox.drained()) return;
+    }
+  }
+
+  #demand(ref: StateRef): Demand {
+    const topic = `${ref.event}:${ref.id}`;
+    const demand = this.#demands.get(topic) ?? { ref, newcomers: new Set() };
+    this.#demands.set(topic, demand);
+    return demand;
+  }
+
+  #run(): void {
+    if (this.#running) return;
+    this.#running = true;
+    this.#passes().finally(() => this.#running = false);
+  }
+
+  async #passes(): Promise<void> {
+    // Everything that this tick still commits shall be in the first reading.
+    await Promise.resolve();
+    while (this.#demands.size > 0) {
+      const demands = this.#demands;
+      const round = this.#round;
+      this.#demands = new Map();
+      this.#round = Promise.withResolvers();
+      try {
+        const refs = [...demands.values()].map((demand) => demand.ref);
+        const frames = await this.reader.read(this.room, refs);
+        let i = 0;
+        for (const [topic, { newcomers }] of demands) this.#send(topic, newcomers, frames[i++]!);
+        round.resolve();
+      } catch {
+        this.#round.promise.then(round.resolve);
+        for (const { ref, newcomers } of demands.values()) {
+          const demand = this.#demand(ref);
+          for (const member of newcomers) demand.newcomers.add(member);
+        }
+        await this.reader.whenBack();
+      }
+    }
+  }
+
+  #send(topic: string, newcomers: ReadonlySet<Member>, frame: string): void {
+    this.room.subscriptions.forEach(topic, (member) => {
+      if (!newcomers.has(member)) member.outbox.send(frame);
+    });
+    for (const member of newcomers) member.outbox.send(frame);
+  }
+}

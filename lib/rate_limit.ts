@@ -1,0 +1,25 @@
+/** What {@linkcode RateLimit.take} says of one message. */
+export type Verdict = "accepted" | "limited" | "abusive";
+
+/**
+ * A token bucket: `rate` messages a second, `burst` at once. A refused message costs a token too,
+ * so a sender that goes on regardless runs into debt; past five bursts of it, it is `abusive`.
+ */
+export class RateLimit {
+  #tokens: number;
+  #refilledAt: number;
+
+  /** @param now milliseconds, of any clock that does not go back. */
+  constructor(readonly rate: number, readonly burst: number, now: number) {
+    this.#tokens = burst;
+    this.#refilledAt = now;
+  }
+
+  take(now: number): Verdict {
+    const refill = (now - this.#refilledAt) * this.rate / 1000;
+    this.#tokens = Math.min(this.burst, this.#tokens + refill) - 1;
+    this.#refilledAt = now;
+    if (this.#tokens >= 0) return "accepted";
+    return this.#tokens > -5 * this.burst ? "limited" : "abusive";
+  }
+}

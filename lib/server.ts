@@ -1,0 +1,252 @@
+import { AdminVerifier } from "./auth/admin.ts";
+import { publicUserId } from "./auth/session.ts";
+import { createCommands } from "./commands/index.ts";
+import { checkSubscriptions } from "./commands/subscribe.ts";
+import type { CommandLimits } from "./commands/command.ts";
+import { Committer } from "./committer/committer.ts";
+import { Connection, type ConnectionServices } from "./connection.ts";
+import type { ProtocolError } from "./errors.ts";
+import { configMessage, profileMessage } from "./hub/greeting.ts";
+import { Heartbeat } from "./hub/heartbeat.ts";
+import { Hub } from "./hub/hub.ts";
+import type { ConnectionDetails } from "./hub/member.ts";
+import type { Sink } from "./hub/outbox.ts";
+import { Profile } from "./hub/profile.ts";
+import { type ReplayStart, subscribeFrom } from "./hub/replay.ts";
+import { isStateTopic, type Room } from "./hub/room.ts";
+import type { Seat } from "./hub/seat.ts";
+import { CloseReasons } from "./protocol/close_codes.ts";
+import { createFields, type Fields } from "./protocol/fields.ts";
+import type { Settings } from "./settings.ts";
+import { type Head, keys } from "./store/keys.ts";
+import { Log } from "./store/log.ts";
+import { StoredState } from "./store/state.ts";
+import type { Store } from "./store/store.ts";
+
+/** A session's stored seat is written again when this share of its time has passed. */
+const RENEWAL = 0.1;
+/** How long a shutdown waits for commits under way, in milliseconds. */
+const FLUSH_MS = 2000;
+/** How far apart clients are sent to come back after a restart, in milliseconds. */
+const RETRY_SPREAD_MS = 5000;
+
+/** What the server takes from outside, so that tests can turn it. */
+export interface ServerOptions {
+  readonly settings: Settings;
+  readonly store: Store;
+  /** Milliseconds since 1970. */
+  readonly now?: () => number;
+  readonly random?: () => number;
+}
+
+/** A place in a room, taken before there is a socket, so that a refusal can be an HTTP error. */
+export interface Entry {
+  readonly room: Room;
+  readonly seat: Seat;
+  /** Gives the place back. Once. */
+  readonly leave: () => void;
+}
+
+/** What a connection asks for in its URL. */
+export interface ConnectionRequest {
+  readonly channelId?: string;
+  readonly batch: boolean;
+  readonly topics: readonly string[];
+  readonly start?: ReplayStart;
+  readonly details: ConnectionDetails;
+}
+
+/** One isolate's Tallyroom: its rooms, its connections and its way to the store. */
+export class Server {
+  /** Names this life of this isolate. */
+  readonly instance = crypto.randomUUID();
+  readonly settings: Settings;
+  readonly store: Store;
+  readonly fields: Fields;
+  readonly hub: Hub;
+  readonly connections = new Set<Connection>();
+  readonly traffic = { received: 0 };
+  /** Whether a shutdown has begun; nobody is let in any more. */
+  draining = false;
+  readonly #log: Log;
+  readonly #committer: Committer;
+  readonly #services: ConnectionServices;
+  readonly #admins: AdminVerifier;
+  readonly #limits: CommandLimits;
+  readonly #heartbeat: Heartbeat;
+  readonly #now: () => number;
+  readonly #random: () => number;
+
+  constructor({ settings, store, now = Date.now, random = Math.random }: ServerOptions) {
+    this.settings = settings;
+    this.store = store;
+    this.#now = now;
+    this.#random = random;
+    this.#admins = new AdminVerifier(settings.ADMIN_SIGNING_KEY);
+    this.#heartbeat = new Heartbeat(now);
+    this.hub = new Hub(new StoredState(store));
+    this.#log = new Log(store, {
+      now,
+      historySeconds: settings.HISTORY_SECONDS,
+      historyLimit: settings.HISTORY_LIMIT,
+    });
+    this.#limits = {
+      maxSubscriptions: settings.MAX_SUBSCRIPTIONS,
+      maxRelays: settings.MAX_RELAYS,
+      maxPollAnswers: settings.MAX_POLL_ANSWERS,
+    };
+    this.#committer = new Committer(this.hub, store, this.#log, {
+      instance: this.instance,
+      lanes: store.lanes,
+      now,
+      random,
+      newEpoch: () => crypto.randomUUID(),
+      timeoutMs: settings.KV_TIMEOUT_MS,
+      historySeconds: settings.HISTORY_SECONDS,
+      sessionSeconds: settings.SESSION_SECONDS,
+      maxPollAnswers: settings.MAX_POLL_ANSWERS,
+    });
+    this.fields = createFields({
+      maxIdBytes: settings.MAX_ID_BYTES,
+      maxDepth: settings.MAX_DEPTH,
+      maxPropertiesBytes: settings.MAX_PROPERTIES_BYTES,
+    });
+    this.#services = {
+      findCommand: createCommands(this.fields, this.#limits),
+      committer: this.#committer,
+      now,
+      traffic: this.traffic,
+      maxMessageBytes: settings.MAX_MESSAGE_BYTES,
+      maxBufferedBytes: settings.MAX_BUFFERED_BYTES,
+      rateLimit: settings.RATE_LIMIT,
+      rateBurst: settings.RATE_BURST,
+    };
+  }
+
+  /**
+   * Takes a session's place in a room, which makes the room if there is none.
+   *
+   * @throws {ProtocolError} `unavailable` while the store is away.
+   */
+  async enter(roomName: string, session: string): Promise<Entry> {
+    const room = this.hub.hold(roomName);
+    try {
+      const seat = room.seats.get(session) ?? await this.#join(room, session);
+      seat.holders++;
+      return { room, seat, leave: () => this.#leave(room, seat) };
+    } catch (error) {
+      this.hub.release(room);
+      throw error;
+    }
+  }
+
+  /** Connects an open socket to the place it has taken, and greets it. */
+  connect(sink: Sink, { room, seat, leave }: Entry, request: ConnectionRequest): Connection {
+    const connection: Connection = new Connection(this.#services, {
+      sink,
+      room,
+      seat,
+      clientId: crypto.randomUUID(),
+      channelId: request.channelId ?? crypto.randomUUID(),
+      details: request.details,
+      batch: request.batch,
+      context: { log: this.#log, limits: this.#limits, admin: this.#admins.attempts() },
+      onLeave: () => {
+        stopPings();
+        this.connections.delete(connection);
+        leave();
+      },
+    });
+    const stopPings = this.#heartbeat.add(connection.outbox);
+    this.connections.add(connection);
+    room.add(connection);
+    this.#greet(connection);
+    if (request.topics.length > 0) this.#subscribe(connection, request);
+    return connection;
+  }
+
+  /** @throws {ProtocolError} where a connection could not have all of `topics`. */
+  checkTopics(topics: readonly string[]): void {
+    checkSubscriptions({ topics: new Set() }, topics, this.#limits.maxSubscriptions);
+  }
+
+  /** Where a room's log stands; `undefined` for a room that nobody has ever entered. */
+  async head(roomName: string): Promise<Head | undefined> {
+    const room = this.hub.rooms.get(roomName);
+    if (room && room.epoch !== "") return { epoch: room.epoch, offset: room.cursor };
+    const { value } = await this.store.get<Head>(keys.head(roomName));
+    return value ?? undefined;
+  }
+
+  /** Sends everyone away to come back, and commits what is under way. Takes 2 s at the most. */
+  async drain(): Promise<void> {
+    this.draining = true;
+    for (const { outbox } of this.connections) {
+      const retry_ms = Math.round(this.#random() * RETRY_SPREAD_MS);
+      outbox.send(JSON.stringify({ type: "draining", data: { retry_ms } }));
+    }
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const tooLong = new Promise((resolve) => timer = setTimeout(resolve, FLUSH_MS));
+    await Promise.race([this.#committer.flushed(), tooLong]);
+    clearTimeout(timer);
+    for (const connection of [...this.connections]) connection.close(CloseReasons.restarting);
+  }
+
+  #join(room: Room, session: string): Promise<Seat> {
+    return new Promise((resolve, reject) => {
+      let profile: Profile;
+      this.#committer.submit({
+        room,
+        session,
+        size: 0,
+        needs: () => [{ kind: "session", session }],
+        handle: (view) => {
+          const stored = view.session(session);
+          profile = stored?.profile ?? new Profile(view.nextSuffix, {});
+          const dueAt = (stored?.at ?? -Infinity) + this.settings.SESSION_SECONDS * 1000 * RENEWAL;
+          return this.#now() < dueAt ? {} : { profile: { session, profile } };
+        },
+        settled: ({ error }) => {
+          if (error) reject(error satisfies ProtocolError);
+          else resolve(room.seat(session, publicUserId(session), profile));
+        },
+      });
+    });
+  }
+
+  #leave(room: Room, seat: Seat): void {
+    room.vacate(seat);
+    this.hub.release(room);
+  }
+
+  #greet(connection: Connection): void {
+    const { outbox, clientId, channelId, seat, room } = connection;
+    outbox.send(JSON.stringify({
+      type: "connection",
+      data: {
+        client_id: clientId,
+        root_id: seat.userId,
+        user_id: seat.userId,
+        channel_id: channelId,
+        room: room.name,
+        instance: this.instance,
+        epoch: room.epoch,
+        offset: String(room.cursor),
+      },
+    }));
+    outbox.send(configMessage(room.config));
+    outbox.send(profileMessage(connection));
+  }
+
+  /** Subscribes to what the URL names. There is no id to answer: a failure is an error message. */
+  #subscribe(connection: Connection, { topics, start }: ConnectionRequest): void {
+    const { room } = connection;
+    const replayed = start ? topics.filter((topic) => !isStateTopic(topic)) : [];
+    const work = topics.filter((topic) => !replayed.includes(topic))
+      .map((topic) => room.subscribe(connection, topic));
+    if (replayed.length > 0) {
+      work.push(subscribeFrom(room, this.#log, connection, replayed, start!).then(() => {}));
+    }
+    for (const one of work) one.catch((error) => connection.fail(error));
+  }
+}

@@ -1,0 +1,149 @@
+import { deadline } from "./deadline.ts";
+
+/** Where the store is: at most one of the two, neither for the runtime's own place for the app. */
+export interface StoreLocation {
+  /** A file, or `:memory:`. */
+  readonly path?: string;
+  /** The URL of a KV Connect server. */
+  readonly url?: string;
+}
+
+export interface StoreOptions extends StoreLocation {
+  /** How long one call may take, in milliseconds. */
+  readonly timeoutMs: number;
+}
+
+/** How often an absent store is tried again, in milliseconds. */
+const PROBE_INTERVAL_MS = 250;
+
+/**
+ * The key-value store, with a deadline around every call, since the runtime retries for ever
+ * against a server that is away. A call that misses its deadline, or fails, puts the store
+ * {@linkcode Store.away}; while it is, one probe at a time looks for its return.
+ */
+export class Store {
+  /** Calls since the start, for `/stats` and for the promise that idle rooms make none. */
+  readonly calls = { reads: 0, commits: 0 };
+  readonly #kv: Deno.Kv;
+  readonly #timeoutMs: number;
+  #return: PromiseWithResolvers<void> | undefined;
+  #probeTimer: ReturnType<typeof setTimeout> | undefined;
+  #closed = false;
+
+  private constructor(
+    kv: Deno.Kv,
+    timeoutMs: number,
+    /** How many checks one commit may have. */
+    readonly maxChecks: number,
+    /**
+     * How many commits are worth having in flight. The embedded engine makes one after the other,
+     * so most gather behind one; a server far away does several at a time.
+     */
+    readonly lanes: number,
+  ) {
+    this.#kv = kv;
+    this.#timeoutMs = timeoutMs;
+  }
+
+  /** Opens the store; rejects when a server does not answer in time. */
+  static async open({ path, url, timeoutMs }: StoreOptions): Promise<Store> {
+    const kv = await deadline(Deno.openKv(url ?? path), timeoutMs);
+    const embedded = url === undefined && Deno.env.get("DENO_DEPLOYMENT_ID") === undefined;
+    return embedded ? new Store(kv, timeoutMs, 90, 1) : new Store(kv, timeoutMs, 10, 16);
+  }
+
+  /** Whether the last call failed to reach the store. */
+  get away(): boolean {
+    return this.#return !== undefined;
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** Resolves when the store answers: at once, unless it is {@linkcode Store.away}. */
+  whenBack(): Promise<void> {
+    return this.#return?.promise ?? Promise.resolve();
+  }
+
+  get<T>(key: Deno.KvKey): Promise<Deno.KvEntryMaybe<T>> {
+    return this.#read(() => this.#kv.get<T>(key));
+  }
+
+  /** Reads `keys` in order. One call for every ten of them, which is what the engines take. */
+  async getMany(keys: readonly Deno.KvKey[]): Promise<Deno.KvEntryMaybe<unknown>[]> {
+    const calls: Promise<Deno.KvEntryMaybe<unknown>[]>[] = [];
+    for (let i = 0; i < keys.length; i += 10) {
+      const some = keys.slice(i, i + 10);
+      calls.push(this.#read(() => this.#kv.getMany<unknown[]>(some)));
+    }
+    return (await Promise.all(calls)).flat();
+  }
+
+  /** The entries of `selector` in key order, or from its end with `reverse`; at most `limit`. */
+  list<T>(
+    selector: Deno.KvListSelector,
+    options: { limit: number; reverse?: boolean },
+  ): Promise<Deno.KvEntry<T>[]> {
+    const batchSize = Math.min(500, options.limit);
+    return this.#read(() => Array.fromAsync(this.#kv.list<T>(selector, { ...options, batchSize })));
+  }
+
+  /** A commit to be filled and given to {@linkcode Store.commit}. */
+  atomic(): Deno.AtomicOperation {
+    return this.#kv.atomic();
+  }
+
+  /** Commits. Anything but an answer leaves it unknown whether it was applied. */
+  commit(atomic: Deno.AtomicOperation): Promise<Deno.KvCommitResult | Deno.KvCommitError> {
+    this.calls.commits++;
+    return this.#guard(atomic.commit());
+  }
+
+  /** Whether the store answers now. */
+  async answers(): Promise<boolean> {
+    if (this.away) return false;
+    return await this.get(["probe"]).then(() => true, () => false);
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#probeTimer);
+    this.#return?.resolve();
+    this.#kv.close();
+  }
+
+  #read<T>(call: () => Promise<T>): Promise<T> {
+    this.calls.reads++;
+    return this.#guard(call());
+  }
+
+  async #guard<T>(call: Promise<T>): Promise<T> {
+    try {
+      return await deadline(call, this.#timeoutMs);
+    } catch (error) {
+      if (!isContention(error)) this.#leave();
+      throw error;
+    }
+  }
+
+  #leave(): void {
+    if (this.#return || this.#closed) return;
+    this.#return = Promise.withResolvers();
+    this.#probe();
+  }
+
+  #probe(): void {
+    this.#kv.get(["probe"]).then(() => {
+      this.#return?.resolve();
+      this.#return = undefined;
+    }, () => {
+      if (!this.#closed) this.#probeTimer = setTimeout(() => this.#probe(), PROBE_INTERVAL_MS);
+    });
+  }
+}
+
+/** Whether `error` is an embedded engine's way to say that another isolate is writing just now. */
+export function isContention(error: unknown): boolean {
+  return error instanceof Error && error.message.includes("database is locked");
+}

@@ -1,0 +1,75 @@
+import { setErrorReporter } from "./lib/errors.ts";
+import { configureLog, serverLog } from "./lib/log.ts";
+import { Server } from "./lib/server.ts";
+import { readSettings, type Settings, SettingsError } from "./lib/settings.ts";
+import { Store } from "./lib/store/store.ts";
+import { createApp, createHandler } from "./routes/app.ts";
+
+/** The time between the last messages to the clients and the end, in milliseconds. */
+const CLOSING_MS = 100;
+/** When a shutdown that hangs is given up, in milliseconds. */
+const SHUTDOWN_MS = 3500;
+
+const settings = settingsOrExit();
+await configureLog(settings.LOG_LEVEL, Deno.stdout.isTerminal());
+const log = serverLog();
+setErrorReporter((error) => log.error("unexpected error", { error }));
+for (const event of ["error", "unhandledrejection"] as const) {
+  globalThis.addEventListener(event, (fault) => {
+    fault.preventDefault();
+    const error = "reason" in fault ? fault.reason : (fault as ErrorEvent).error;
+    log.error("unhandled error", { error });
+  });
+}
+
+const store = await storeOrExit(settings);
+const server = new Server({ settings, store });
+const http = Deno.serve({
+  port: settings.PORT,
+  hostname: settings.HOST,
+  onListen: ({ hostname, port }) =>
+    log.info("listening", { hostname, port, instance: server.instance }),
+}, createHandler(createApp(server)));
+
+let stopping = false;
+for (
+  const signal of Deno.build.os === "windows" ? ["SIGINT"] as const : ["SIGINT", "SIGTERM"] as const
+) {
+  Deno.addSignalListener(signal, () => {
+    if (stopping) return;
+    stopping = true;
+    stop(signal);
+  });
+}
+
+async function stop(signal: string): Promise<void> {
+  log.info("stopping", { signal, connections: server.connections.size });
+  setTimeout(() => Deno.exit(1), SHUTDOWN_MS);
+  await server.drain();
+  // Closing the listener in the same tick would tell clients 1001 in place of 1012.
+  await new Promise((resolve) => setTimeout(resolve, CLOSING_MS));
+  const closed = http.shutdown();
+  await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, CLOSING_MS))]);
+  store.close();
+  log.info("stopped");
+  Deno.exit(0);
+}
+
+function settingsOrExit(): Settings {
+  try {
+    return readSettings(Deno.env.toObject());
+  } catch (error) {
+    if (!(error instanceof SettingsError)) throw error;
+    console.error(error.message);
+    Deno.exit(1);
+  }
+}
+
+async function storeOrExit({ KV_PATH, KV_URL, KV_TIMEOUT_MS }: Settings): Promise<Store> {
+  try {
+    return await Store.open({ path: KV_PATH, url: KV_URL, timeoutMs: KV_TIMEOUT_MS });
+  } catch (error) {
+    console.error(`Cannot open the store at ${KV_URL ?? KV_PATH ?? "its default place"}: ${error}`);
+    Deno.exit(1);
+  }
+}

@@ -1,0 +1,157 @@
+import { Hono } from "hono";
+import { getCookie } from "hono/cookie";
+import { isSessionId, newSessionId, SESSION_COOKIE } from "../lib/auth/session.ts";
+import { ProtocolError } from "../lib/errors.ts";
+import type { ConnectionDetails } from "../lib/hub/member.ts";
+import type { ReplayStart } from "../lib/hub/replay.ts";
+import { invalidMessage } from "../lib/protocol/message.ts";
+import type { ConnectionRequest, Entry, Server } from "../lib/server.ts";
+import type { Addresses } from "./addresses.ts";
+import { type AppContext, type Environment, refuse } from "./errors.ts";
+import { roomName } from "./room_name.ts";
+
+/** How long an upgraded socket may take to open before its place is given away. */
+const OPEN_DEADLINE_MS = 10_000;
+
+/** `GET /websocket`: checks all that can be checked, then upgrades. */
+export function websocketRoute(server: Server, addresses: Addresses): Hono<Environment> {
+  return new Hono<Environment>().get("/websocket", async (context) => {
+    if (context.req.header("upgrade")?.toLowerCase() !== "websocket") {
+      context.header("Upgrade", "websocket");
+      return refuse(context, 426, "upgrade_required", "Connect to this address by WebSocket.");
+    }
+    if (server.draining) {
+      context.header("Retry-After", "1");
+      return refuse(
+        context,
+        503,
+        "unavailable",
+        "The server is restarting: come back in a second.",
+      );
+    }
+    checkOrigin(context, server.settings.ALLOWED_ORIGINS);
+    const name = roomName(context, server);
+    const session = sessionOf(context);
+    const request = connectionRequest(context, server);
+
+    const giveBackAddress = addresses.take(request.details.address ?? "");
+    let entry: Entry;
+    try {
+      entry = await server.enter(name, session);
+    } catch (error) {
+      giveBackAddress();
+      throw error;
+    }
+    const leave = (): void => {
+      entry.leave();
+      giveBackAddress();
+    };
+    return upgrade(context, server, session, { ...entry, leave }, request);
+  });
+}
+
+/**
+ * The platform's side of a connection. `Deno.upgradeWebSocket` is called directly: the framework's
+ * helper compares header values by their case, and answers some subprotocol lists with a 500.
+ */
+function upgrade(
+  context: AppContext,
+  server: Server,
+  session: string,
+  entry: Entry,
+  request: ConnectionRequest,
+): Response {
+  // After the upgrade the request can no longer be read, and a throw leaves a socket that is mute.
+  const protocol = context.req.header("sec-websocket-protocol")?.split(",")[0]?.trim();
+  let upgraded: Deno.WebSocketUpgrade;
+  try {
+    upgraded = Deno.upgradeWebSocket(context.req.raw);
+  } catch (error) {
+    entry.leave();
+    throw new ProtocolError("invalid_message", `The upgrade failed: ${(error as Error).message}`);
+  }
+  const { socket, response } = upgraded;
+  // A client that is gone before the socket has opened may never be heard of again.
+  const neverOpened = setTimeout(() => entry.leave(), OPEN_DEADLINE_MS);
+  socket.onopen = () => {
+    clearTimeout(neverOpened);
+    const connection = server.connect(socket, entry, request);
+    socket.onmessage = ({ data }) => connection.receive(data);
+    socket.onclose = () => connection.leave();
+    socket.onerror = () => connection.leave();
+  };
+  // Headers of the context would be missing from a 101; the response's own are sent.
+  const { headers } = response;
+  headers.set("X-Session-Id", session);
+  const maxAge = server.settings.SESSION_SECONDS;
+  headers.set(
+    "Set-Cookie",
+    `${SESSION_COOKIE}=${session}; Max-Age=${maxAge}; Path=/; HttpOnly; Secure; SameSite=None`,
+  );
+  // A browser that offers subprotocols gives up unless one of them is chosen.
+  if (protocol) headers.set("Sec-WebSocket-Protocol", protocol);
+  return response;
+}
+
+/** Programs that are not browsers send no origin, and could send any: it protects browsers' users. */
+function checkOrigin(context: AppContext, allowed: readonly string[]): void {
+  const origin = context.req.header("origin");
+  if (allowed.length === 0 || origin === undefined || allowed.includes(origin)) return;
+  throw new ProtocolError("not_allowed", `Pages of ${origin} may not connect to this server.`);
+}
+
+function sessionOf(context: AppContext): string {
+  const asked = context.req.query("session");
+  if (asked !== undefined && asked !== "") {
+    if (isSessionId(asked)) return asked;
+    throw new ProtocolError(
+      "invalid_message",
+      "session: must be 1 to 128 letters, digits or any of . _ ~ -",
+      "session",
+    );
+  }
+  const cookie = getCookie(context, SESSION_COOKIE);
+  return cookie !== undefined && isSessionId(cookie) ? cookie : newSessionId();
+}
+
+function connectionRequest(context: AppContext, server: Server): ConnectionRequest {
+  const query = (name: string): string | undefined => context.req.query(name) || undefined;
+  const { topic, offset } = server.fields;
+  const checked = <T>(name: string, schema: typeof topic | typeof offset, value: string): T => {
+    const result = schema.safeParse(value);
+    if (result.success) return result.data as T;
+    throw new ProtocolError(
+      "invalid_message",
+      `${name}${invalidMessage(result.error).message}`,
+      name,
+    );
+  };
+  const topics = (query("subscribe") ?? "").split(",").filter((text) => text !== "")
+    .map((text) => checked<string>("subscribe", topic, text));
+  server.checkTopics(topics);
+  const since = query("since");
+  const history = query("history");
+  let start: ReplayStart | undefined;
+  if (since !== undefined) {
+    start = { since: checked<number>("since", offset, since), epoch: query("epoch") };
+  } else if (history !== undefined) {
+    start = { history: checked<number>("history", offset, history) };
+  }
+  const channelId = query("channel_id");
+  return {
+    channelId: channelId && checked<string>("channel_id", topic, channelId),
+    batch: query("batch") === "1",
+    topics,
+    start,
+    details: connectionDetails(context),
+  };
+}
+
+function connectionDetails(context: AppContext): ConnectionDetails {
+  return {
+    address: context.env.remoteAddress,
+    region: Deno.env.get("DENO_REGION"),
+    userAgent: context.req.header("user-agent"),
+    language: context.req.header("accept-language"),
+  };
+}
