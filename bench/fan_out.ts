@@ -1,0 +1,42 @@
+import { load, startFloor, startTallyroom } from "./process.ts";
+import { median, type Row } from "./report.ts";
+
+const ROUNDS = 3;
+const SECONDS = 4;
+
+/** Chat, committed and ordered, to many subscribers, beside a bare loop that commits nothing. */
+export async function fanOut(connections: number): Promise<Row> {
+  const plan = {
+    connections,
+    publishers: 8,
+    window: 4,
+    seconds: SECONDS,
+    message: '{"type":"chat","data":"hello, everyone in the room %n"}',
+    counted: '{"type":"chat"',
+    marked: true,
+  };
+  const floors: number[] = [];
+  const ours: number[] = [];
+  let lost = 0;
+  await using floor = await startFloor();
+  await using tallyroom = await startTallyroom();
+  for (let round = 0; round < ROUNDS; round++) {
+    const bare = await load({ ...plan, port: floor.port, path: "/" });
+    floors.push(bare.delivered / bare.seconds);
+    const room = await load({
+      ...plan,
+      port: tallyroom.port,
+      path: `/websocket?room=bench-${round}`,
+      setup: '{"type":"subscribe","data":"chat"}',
+    });
+    ours.push(room.delivered / room.seconds);
+    lost += room.expected - room.delivered;
+  }
+  return {
+    name: `chat to ${connections} subscribers, deliveries/s`,
+    floor: median(floors),
+    ours: median(ours),
+    ratio: median(ours.map((value, i) => value / floors[i]!)),
+    note: `${lost} lost`,
+  };
+}
