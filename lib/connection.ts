@@ -1,4 +1,5 @@
-import type { Command, LocalContext } from "./commands/command.ts";
+import type { AdminVerifier } from "./auth/admin.ts";
+import type { AdminAuthentication, Command, LocalContext } from "./commands/command.ts";
 import type { FindCommand } from "./commands/index.ts";
 import type { Committer } from "./committer/committer.ts";
 import type { Job, JobOutcome } from "./committer/job.ts";
@@ -15,10 +16,13 @@ import { decodeMessage, invalidMessage, type Message } from "./protocol/message.
 import { RateLimit } from "./rate_limit.ts";
 
 /** What every connection of a server shares. */
-export interface ConnectionServices {
+export interface ConnectionServices extends Pick<LocalContext, "log" | "limits"> {
   readonly findCommand: FindCommand;
   readonly committer: Committer;
+  readonly admins: AdminVerifier;
   readonly now: () => number;
+  /** Called once for each connection, when it has left, whoever ended it. */
+  readonly onLeave: (connection: Connection) => void;
   readonly traffic: { received: number };
   readonly maxMessageBytes: number;
   readonly maxBufferedBytes: number;
@@ -31,13 +35,9 @@ export interface ConnectionStart {
   readonly sink: Sink;
   readonly room: Room;
   readonly seat: Seat;
-  readonly clientId: string;
   readonly channelId: string;
   readonly details: ConnectionDetails;
   readonly batch: boolean;
-  readonly context: Pick<LocalContext, "log" | "limits" | "admin">;
-  /** Called once, when the connection has left, whoever ended it. */
-  readonly onLeave: () => void;
 }
 
 /** Where an answer goes: nowhere, for a message without an id, unless it is an error. */
@@ -48,37 +48,41 @@ type AnswerId = string | number | undefined;
  * command, and answers. A sender's messages take effect in the order they were sent.
  */
 export class Connection implements Member {
-  readonly clientId: string;
+  readonly clientId = crypto.randomUUID();
   readonly channelId: string;
   readonly room: Room;
   readonly seat: Seat;
   readonly outbox: Outbox;
   readonly details: ConnectionDetails;
-  readonly topics = new Set<string>();
+  readonly topics: string[] = [];
   role: Role = "user";
   gates?: Gate[];
   readonly #services: ConnectionServices;
-  readonly #start: ConnectionStart;
   readonly #rate: RateLimit;
+  #admin: AdminAuthentication | undefined;
   /** Messages on their way to the store. Local ones wait for them, so that order is kept. */
   #pending = 0;
-  #waiting: (() => void)[] = [];
+  readonly #waiting: (() => void)[] = [];
   #left = false;
 
-  constructor(services: ConnectionServices, start: ConnectionStart) {
+  constructor(
+    services: ConnectionServices,
+    { sink, room, seat, channelId, details, batch }: ConnectionStart,
+  ) {
+    const { rateLimit, rateBurst, maxBufferedBytes } = services;
     this.#services = services;
-    this.#start = start;
-    this.clientId = start.clientId;
-    this.channelId = start.channelId;
-    this.room = start.room;
-    this.seat = start.seat;
-    this.details = start.details;
-    this.#rate = new RateLimit(services.rateLimit, services.rateBurst, services.now());
-    this.outbox = new Outbox(start.sink, {
-      maxBufferedBytes: services.maxBufferedBytes,
-      batch: start.batch,
-      onClose: () => this.leave(),
-    });
+    this.#rate = new RateLimit(rateLimit, rateBurst, services.now());
+    this.channelId = channelId;
+    this.room = room;
+    this.seat = seat;
+    this.details = details;
+    this.outbox = new Outbox(sink, { maxBufferedBytes, batch, owner: this });
+  }
+
+  /** Listens to the socket: one listener for all its events, which is what idle ones cost. */
+  handleEvent(event: Event): void {
+    if (event.type === "message") this.receive((event as MessageEvent).data);
+    else this.leave();
   }
 
   /** Takes what the socket has received. Never throws. */
@@ -116,9 +120,8 @@ export class Connection implements Member {
   leave(): void {
     if (this.#left) return;
     this.#left = true;
-    this.#waiting = [];
-    this.room.remove(this);
-    this.#start.onLeave();
+    this.#waiting.length = 0;
+    this.#services.onLeave(this);
     this.outbox.close(CloseReasons.normal);
   }
 
@@ -149,10 +152,12 @@ export class Connection implements Member {
     try {
       const input = this.#parse(message, command);
       const result = command.run(input, {
-        ...this.#start.context,
         member: this,
         room: this.room,
+        log: this.#services.log,
+        limits: this.#services.limits,
         now: this.#services.now(),
+        admin: this.#admin ??= this.#services.admins.attempts(),
         close: (reason) => this.close(reason),
       });
       this.#relay(message);

@@ -1,3 +1,4 @@
+import { Addresses } from "./addresses.ts";
 import { AdminVerifier } from "./auth/admin.ts";
 import { publicUserId } from "./auth/session.ts";
 import { createCommands } from "./commands/index.ts";
@@ -43,8 +44,7 @@ export interface ServerOptions {
 export interface Entry {
   readonly room: Room;
   readonly seat: Seat;
-  /** Gives the place back. Once. */
-  readonly leave: () => void;
+  readonly details: ConnectionDetails;
 }
 
 /** What a connection asks for in its URL. */
@@ -53,7 +53,6 @@ export interface ConnectionRequest {
   readonly batch: boolean;
   readonly topics: readonly string[];
   readonly start?: ReplayStart;
-  readonly details: ConnectionDetails;
 }
 
 /** One isolate's Tallyroom: its rooms, its connections and its way to the store. */
@@ -71,7 +70,7 @@ export class Server {
   readonly #log: Log;
   readonly #committer: Committer;
   readonly #services: ConnectionServices;
-  readonly #admins: AdminVerifier;
+  readonly #addresses: Addresses;
   readonly #limits: CommandLimits;
   readonly #heartbeat: Heartbeat;
   readonly #now: () => number;
@@ -82,7 +81,7 @@ export class Server {
     this.store = store;
     this.#now = now;
     this.#random = random;
-    this.#admins = new AdminVerifier(settings.ADMIN_SIGNING_KEY);
+    this.#addresses = new Addresses(settings.MAX_CONNECTIONS_PER_ADDRESS);
     this.#heartbeat = new Heartbeat(now);
     this.hub = new Hub(new StoredState(store));
     this.#log = new Log(store, {
@@ -114,7 +113,11 @@ export class Server {
     this.#services = {
       findCommand: createCommands(this.fields, this.#limits),
       committer: this.#committer,
+      log: this.#log,
+      limits: this.#limits,
+      admins: new AdminVerifier(settings.ADMIN_SIGNING_KEY),
       now,
+      onLeave: (connection) => this.#disconnect(connection),
       traffic: this.traffic,
       maxMessageBytes: settings.MAX_MESSAGE_BYTES,
       maxBufferedBytes: settings.MAX_BUFFERED_BYTES,
@@ -126,39 +129,43 @@ export class Server {
   /**
    * Takes a session's place in a room, which makes the room if there is none.
    *
-   * @throws {ProtocolError} `unavailable` while the store is away.
+   * @throws {ProtocolError} `unavailable` while the store is away, `limit_exceeded` for one more
+   * connection than an address may have.
    */
-  async enter(roomName: string, session: string): Promise<Entry> {
+  async enter(roomName: string, session: string, details: ConnectionDetails): Promise<Entry> {
+    const { address = "" } = details;
+    this.#addresses.take(address);
     const room = this.hub.hold(roomName);
     try {
       const seat = room.seats.get(session) ?? await this.#join(room, session);
       seat.holders++;
-      return { room, seat, leave: () => this.#leave(room, seat) };
+      return { room, seat, details };
     } catch (error) {
       this.hub.release(room);
+      this.#addresses.giveBack(address);
       throw error;
     }
   }
 
+  /** Gives a place back, whether or not it has been connected to. Once. */
+  abandon({ room, seat, details }: Entry): void {
+    room.vacate(seat);
+    this.hub.release(room);
+    this.#addresses.giveBack(details.address ?? "");
+  }
+
   /** Connects an open socket to the place it has taken, and greets it. */
-  connect(sink: Sink, { room, seat, leave }: Entry, request: ConnectionRequest): Connection {
-    const connection: Connection = new Connection(this.#services, {
+  connect(sink: Sink, { room, seat, details }: Entry, request: ConnectionRequest): Connection {
+    const connection = new Connection(this.#services, {
       sink,
       room,
       seat,
-      clientId: crypto.randomUUID(),
+      details,
       channelId: request.channelId ?? crypto.randomUUID(),
-      details: request.details,
       batch: request.batch,
-      context: { log: this.#log, limits: this.#limits, admin: this.#admins.attempts() },
-      onLeave: () => {
-        stopPings();
-        this.connections.delete(connection);
-        leave();
-      },
     });
-    const stopPings = this.#heartbeat.add(connection.outbox);
     this.connections.add(connection);
+    this.#heartbeat.add(connection);
     room.add(connection);
     this.#greet(connection);
     if (request.topics.length > 0) this.#subscribe(connection, request);
@@ -167,7 +174,7 @@ export class Server {
 
   /** @throws {ProtocolError} where a connection could not have all of `topics`. */
   checkTopics(topics: readonly string[]): void {
-    checkSubscriptions({ topics: new Set() }, topics, this.#limits.maxSubscriptions);
+    checkSubscriptions({ topics: [] }, topics, this.#limits.maxSubscriptions);
   }
 
   /** Where a room's log stands; `undefined` for a room that nobody has ever entered. */
@@ -214,9 +221,11 @@ export class Server {
     });
   }
 
-  #leave(room: Room, seat: Seat): void {
-    room.vacate(seat);
-    this.hub.release(room);
+  #disconnect(connection: Connection): void {
+    this.connections.delete(connection);
+    this.#heartbeat.delete(connection);
+    connection.room.remove(connection);
+    this.abandon(connection);
   }
 
   #greet(connection: Connection): void {

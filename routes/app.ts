@@ -1,6 +1,5 @@
 import { Hono } from "hono";
 import type { Server } from "../lib/server.ts";
-import { Addresses } from "./addresses.ts";
 import { type Environment, handleError, notFound } from "./errors.ts";
 import { healthRoutes } from "./health.ts";
 import { pageRoutes } from "./pages.ts";
@@ -9,9 +8,8 @@ import { websocketRoute } from "./websocket.ts";
 
 /** Everything the server answers over HTTP. */
 export function createApp(server: Server): Hono<Environment> {
-  const addresses = new Addresses(server.settings.MAX_CONNECTIONS_PER_ADDRESS);
   return new Hono<Environment>()
-    .route("/", websocketRoute(server, addresses))
+    .route("/", websocketRoute(server))
     .route("/", roomRoutes(server))
     .route("/", healthRoutes(server))
     .route("/", pageRoutes())

@@ -32,7 +32,7 @@ export function roomRoutes(server: Server): Hono<Environment> {
           user_id: userId,
           suffix: profile.suffix,
           properties: profile.publicProperties,
-          connections: members.size,
+          connections: members.length,
         })),
       });
     });
@@ -40,5 +40,5 @@ export function roomRoutes(server: Server): Hono<Environment> {
 
 /** The seats that somebody sits on; others are just being taken. */
 function occupied(room: Room | undefined): Seat[] {
-  return [...room?.seats.values() ?? []].filter(({ members }) => members.size > 0);
+  return [...room?.seats.values() ?? []].filter(({ members }) => members.length > 0);
 }

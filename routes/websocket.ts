@@ -4,9 +4,9 @@ import { isSessionId, newSessionId, SESSION_COOKIE } from "../lib/auth/session.t
 import { ProtocolError } from "../lib/errors.ts";
 import type { ConnectionDetails } from "../lib/hub/member.ts";
 import type { ReplayStart } from "../lib/hub/replay.ts";
+import { CloseReasons } from "../lib/protocol/close_codes.ts";
 import { invalidMessage } from "../lib/protocol/message.ts";
 import type { ConnectionRequest, Entry, Server } from "../lib/server.ts";
-import type { Addresses } from "./addresses.ts";
 import { type AppContext, type Environment, refuse } from "./errors.ts";
 import { roomName } from "./room_name.ts";
 
@@ -14,7 +14,7 @@ import { roomName } from "./room_name.ts";
 const OPEN_DEADLINE_MS = 10_000;
 
 /** `GET /websocket`: checks all that can be checked, then upgrades. */
-export function websocketRoute(server: Server, addresses: Addresses): Hono<Environment> {
+export function websocketRoute(server: Server): Hono<Environment> {
   return new Hono<Environment>().get("/websocket", async (context) => {
     if (context.req.header("upgrade")?.toLowerCase() !== "websocket") {
       context.header("Upgrade", "websocket");
@@ -34,19 +34,8 @@ export function websocketRoute(server: Server, addresses: Addresses): Hono<Envir
     const session = sessionOf(context);
     const request = connectionRequest(context, server);
 
-    const giveBackAddress = addresses.take(request.details.address ?? "");
-    let entry: Entry;
-    try {
-      entry = await server.enter(name, session);
-    } catch (error) {
-      giveBackAddress();
-      throw error;
-    }
-    const leave = (): void => {
-      entry.leave();
-      giveBackAddress();
-    };
-    return upgrade(context, server, session, { ...entry, leave }, request);
+    const entry = await server.enter(name, session, connectionDetails(context));
+    return upgrade(context, server, session, entry, request);
   });
 }
 
@@ -67,19 +56,25 @@ function upgrade(
   try {
     upgraded = Deno.upgradeWebSocket(context.req.raw);
   } catch (error) {
-    entry.leave();
+    server.abandon(entry);
     throw new ProtocolError("invalid_message", `The upgrade failed: ${(error as Error).message}`);
   }
   const { socket, response } = upgraded;
-  // A client that is gone before the socket has opened may never be heard of again.
-  const neverOpened = setTimeout(() => entry.leave(), OPEN_DEADLINE_MS);
-  socket.onopen = () => {
+  // A client that is gone before the socket has opened is never heard of again.
+  let abandoned = false;
+  const neverOpened = setTimeout(() => {
+    abandoned = true;
+    server.abandon(entry);
+  }, OPEN_DEADLINE_MS);
+  socket.addEventListener("open", () => {
     clearTimeout(neverOpened);
+    const { code, reason } = CloseReasons.restarting;
+    if (abandoned) return socket.close(code, reason);
     const connection = server.connect(socket, entry, request);
-    socket.onmessage = ({ data }) => connection.receive(data);
-    socket.onclose = () => connection.leave();
-    socket.onerror = () => connection.leave();
-  };
+    socket.addEventListener("message", connection);
+    // However a socket ends, even by an error, it is closed then.
+    socket.addEventListener("close", connection);
+  }, { once: true });
   // Headers of the context would be missing from a 101; the response's own are sent.
   const { headers } = response;
   headers.set("X-Session-Id", session);
@@ -143,7 +138,6 @@ function connectionRequest(context: AppContext, server: Server): ConnectionReque
     batch: query("batch") === "1",
     topics,
     start,
-    details: connectionDetails(context),
   };
 }
 

@@ -38,8 +38,8 @@ export function checkSubscriptions(
   topics: readonly string[],
   limit: number,
 ): void {
-  const added = topics.filter((topic) => !member.topics.has(topic)).length;
-  if (member.topics.size + added <= limit) return;
+  const added = topics.filter((topic) => !member.topics.includes(topic)).length;
+  if (member.topics.length + added <= limit) return;
   throw new ProtocolError(
     "limit_exceeded",
     `A connection has at most ${limit} subscriptions: unsubscribe from something first.`,

@@ -1,4 +1,6 @@
-import type { Outbox } from "./outbox.ts";
+import type { Member } from "./member.ts";
+
+type Beating = Pick<Member, "clientId" | "outbox">;
 
 const PERIOD_SECONDS = 25;
 
@@ -7,8 +9,8 @@ const PERIOD_SECONDS = 25;
  * and by none while there are none.
  */
 export class Heartbeat {
-  readonly #slots = Array.from({ length: PERIOD_SECONDS }, () => new Set<Outbox>());
-  #next = 0;
+  /** The connections of each second, by a hash of their ids. */
+  readonly #slots = Array.from({ length: PERIOD_SECONDS }, () => new Set<Beating>());
   #size = 0;
   #second = 0;
   #timer: ReturnType<typeof setInterval> | undefined;
@@ -16,23 +18,26 @@ export class Heartbeat {
   /** @param now milliseconds since 1970. */
   constructor(readonly now: () => number) {}
 
-  /** Starts to ping; the function returned ends it. */
-  add(outbox: Outbox): () => void {
-    const slot = this.#slots[this.#next++ % PERIOD_SECONDS]!;
-    slot.add(outbox);
+  add(member: Beating): void {
+    this.#slotOf(member).add(member);
     this.#size++;
     this.#timer ??= setInterval(() => this.#beat(), 1000);
-    return () => {
-      if (!slot.delete(outbox)) return;
-      this.#size--;
-      if (this.#size > 0) return;
-      clearInterval(this.#timer);
-      this.#timer = undefined;
-    };
+  }
+
+  delete(member: Beating): void {
+    if (!this.#slotOf(member).delete(member)) return;
+    this.#size--;
+    if (this.#size > 0) return;
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #slotOf({ clientId }: Beating): Set<Beating> {
+    return this.#slots[parseInt(clientId.slice(0, 8), 16) % PERIOD_SECONDS]!;
   }
 
   #beat(): void {
     const frame = JSON.stringify({ type: "ping", data: this.now() });
-    for (const outbox of this.#slots[this.#second++ % PERIOD_SECONDS]!) outbox.send(frame);
+    for (const { outbox } of this.#slots[this.#second++ % PERIOD_SECONDS]!) outbox.send(frame);
   }
 }

@@ -20,7 +20,7 @@ export interface Member {
   readonly details: ConnectionDetails;
   role: Role;
   /** Topics subscribed to; the room's index holds the same, the other way round. */
-  readonly topics: Set<string>;
+  readonly topics: string[];
   /** Replays under way, which hold back live events. Absent when there are none: nearly always. */
   gates?: Gate[];
 }

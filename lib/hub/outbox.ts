@@ -13,8 +13,8 @@ export interface OutboxOptions {
   readonly maxBufferedBytes: number;
   /** Whether several messages may go out as one frame, a JSON array of them. */
   readonly batch: boolean;
-  /** Called once, when the outbox gives its reader up or is asked to close. */
-  readonly onClose: (reason: CloseReason) => void;
+  /** Told when the outbox closes, be it that it has given its reader up. */
+  readonly owner: { leave(): void };
 }
 
 const OPEN = 1;
@@ -27,17 +27,21 @@ const DRAIN_DEADLINE_MS = 30_000;
  */
 export class Outbox {
   readonly #sink: Sink;
-  readonly #options: OutboxOptions;
+  readonly #owner: OutboxOptions["owner"];
+  readonly #maxBufferedBytes: number;
+  readonly #batch: boolean;
   /** How much may be sent before the unsent bytes are worth a look, which is a call to the runtime. */
   readonly #checkEvery: number;
   #unchecked = 0;
   #pending: string[] | undefined;
   #closed = false;
 
-  constructor(sink: Sink, options: OutboxOptions) {
+  constructor(sink: Sink, { owner, maxBufferedBytes, batch }: OutboxOptions) {
     this.#sink = sink;
-    this.#options = options;
-    this.#checkEvery = options.maxBufferedBytes >> 4;
+    this.#owner = owner;
+    this.#maxBufferedBytes = maxBufferedBytes;
+    this.#batch = batch;
+    this.#checkEvery = maxBufferedBytes >> 4;
   }
 
   get closed(): boolean {
@@ -46,7 +50,7 @@ export class Outbox {
 
   /** Sends one message, given as its JSON text. After the close it does nothing. */
   send(frame: string): void {
-    if (!this.#options.batch) return this.#write(frame);
+    if (!this.#batch) return this.#write(frame);
     if (this.#pending) {
       this.#pending.push(frame);
       return;
@@ -68,7 +72,7 @@ export class Outbox {
    */
   async drained(): Promise<boolean> {
     const giveUpAt = performance.now() + DRAIN_DEADLINE_MS;
-    while (!this.#closed && this.#sink.bufferedAmount > this.#options.maxBufferedBytes >> 2) {
+    while (!this.#closed && this.#sink.bufferedAmount > this.#maxBufferedBytes >> 2) {
       if (performance.now() > giveUpAt) this.close(CloseReasons.tooSlow);
       await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
     }
@@ -85,7 +89,7 @@ export class Outbox {
     } catch {
       // The socket is gone already, which is what was wanted.
     }
-    this.#options.onClose(reason);
+    this.#owner.leave();
   }
 
   #flush(): void {
@@ -101,7 +105,7 @@ export class Outbox {
     this.#unchecked += frame.length;
     if (this.#unchecked < this.#checkEvery) return;
     this.#unchecked = 0;
-    if (this.#sink.bufferedAmount > this.#options.maxBufferedBytes) {
+    if (this.#sink.bufferedAmount > this.#maxBufferedBytes) {
       this.close(CloseReasons.tooSlow);
     }
   }

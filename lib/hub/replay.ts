@@ -79,7 +79,7 @@ export async function subscribeFrom(
   topics: readonly string[],
   start: ReplayStart,
 ): Promise<Replayed> {
-  const added = topics.filter((topic) => !member.topics.has(topic));
+  const added = topics.filter((topic) => !member.topics.includes(topic));
   const gate = new Gate(topics);
   const earlier = member.gates?.at(-1);
   member.gates = [...member.gates ?? [], gate];

@@ -61,7 +61,7 @@ export class Room {
 
   add(member: Member): void {
     this.members.add(member);
-    member.seat.members.add(member);
+    member.seat.members.push(member);
   }
 
   /** Takes the member out, and with its session's last connection the session's ephemeral votes. */
@@ -71,8 +71,8 @@ export class Room {
     this.relays.remove(member);
     member.gates = undefined;
     const { seat } = member;
-    seat.members.delete(member);
-    if (seat.members.size > 0) return;
+    seat.members.splice(seat.members.indexOf(member), 1);
+    if (seat.members.length > 0) return;
     for (const poll of this.ephemeralPolls.withdraw(seat.session)) {
       this.feed.touch("ephemeralPoll", poll);
     }

@@ -3,7 +3,7 @@ import type { Profile } from "./profile.ts";
 
 /** A session's place in a room, shared by all connections that the session has there. */
 export class Seat {
-  readonly members = new Set<Member>();
+  readonly members: Member[] = [];
   /** How many connections have it, or are on their way to. */
   holders = 0;
 

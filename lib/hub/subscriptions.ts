@@ -8,7 +8,7 @@ export class Subscriptions {
   readonly #byTopic = new Map<string, Set<Member>>();
 
   add(member: Member, topic: string): void {
-    member.topics.add(topic);
+    if (!member.topics.includes(topic)) member.topics.push(topic);
     const members = this.#byTopic.get(topic);
     if (members) members.add(member);
     else this.#byTopic.set(topic, new Set([member]));
@@ -18,13 +18,13 @@ export class Subscriptions {
   remove(member: Member, topic: string): void {
     this.#drop(member, topic);
     if (parseTopic(topic).id !== undefined) return;
-    for (const held of member.topics) {
+    for (const held of [...member.topics]) {
       if (held.startsWith(`${topic}:`)) this.#drop(member, held);
     }
   }
 
   removeAll(member: Member): void {
-    for (const topic of member.topics) this.#drop(member, topic);
+    for (const topic of [...member.topics]) this.#drop(member, topic);
   }
 
   /** Those subscribed to exactly `topic`. */
@@ -49,7 +49,9 @@ export class Subscriptions {
   }
 
   #drop(member: Member, topic: string): void {
-    member.topics.delete(topic);
+    const at = member.topics.indexOf(topic);
+    if (at === -1) return;
+    member.topics.splice(at, 1);
     const members = this.#byTopic.get(topic);
     if (members?.delete(member) && members.size === 0) this.#byTopic.delete(topic);
   }

@@ -7,7 +7,7 @@ import type { Reads } from "./reads.ts";
 /** What a batch reads and writes of a room's sessions, and the suffixes it gives to new ones. */
 export class StagedSessions {
   readonly #known = new Map<string, StoredSession>();
-  readonly #written = new Map<string, Profile>();
+  readonly #written = new Map<string, { readonly suffix: number; readonly properties: string }>();
   #suffix: { next: number; readonly version: string | null; given: boolean } | undefined;
 
   constructor(readonly room: string, readonly cost: Cost) {}
@@ -41,8 +41,9 @@ export class StagedSessions {
       this.cost.spend(1, 1, 0);
     }
     this.#known.set(session, { profile, at });
-    this.#written.set(session, profile);
-    this.cost.spend(0, 1, profile.propertiesJson.length);
+    const properties = JSON.stringify(profile.properties);
+    this.#written.set(session, { suffix: profile.suffix, properties });
+    this.cost.spend(0, 1, properties.length);
   }
 
   fill(atomic: Deno.AtomicOperation, at: number, expireIn: number): void {
@@ -50,8 +51,8 @@ export class StagedSessions {
       const key = keys.nextSuffix(this.room);
       atomic.check({ key, versionstamp: this.#suffix.version }).set(key, this.#suffix.next);
     }
-    for (const [session, { suffix, propertiesJson }] of this.#written) {
-      const record: SessionRecord = { suffix, properties: propertiesJson, at };
+    for (const [session, { suffix, properties }] of this.#written) {
+      const record: SessionRecord = { suffix, properties, at };
       atomic.set(keys.session(this.room, session), record, { expireIn });
     }
   }

@@ -1,4 +1,4 @@
-import { ProtocolError } from "../lib/errors.ts";
+import { ProtocolError } from "./errors.ts";
 
 /** How many connections each address has, and may have. */
 export class Addresses {
@@ -7,11 +7,11 @@ export class Addresses {
   constructor(readonly limit: number) {}
 
   /**
-   * Counts one more; the function returned takes it back, once.
+   * Counts one more.
    *
    * @throws {ProtocolError} `limit_exceeded` for one too many.
    */
-  take(address: string): () => void {
+  take(address: string): void {
     const count = this.#counts.get(address) ?? 0;
     if (count >= this.limit) {
       throw new ProtocolError(
@@ -20,13 +20,12 @@ export class Addresses {
       );
     }
     this.#counts.set(address, count + 1);
-    let taken = true;
-    return () => {
-      if (!taken) return;
-      taken = false;
-      const left = this.#counts.get(address)! - 1;
-      if (left === 0) this.#counts.delete(address);
-      else this.#counts.set(address, left);
-    };
+  }
+
+  /** Counts one less. */
+  giveBack(address: string): void {
+    const left = this.#counts.get(address)! - 1;
+    if (left === 0) this.#counts.delete(address);
+    else this.#counts.set(address, left);
   }
 }
