@@ -64,15 +64,20 @@ export class Outbox {
     return this.#sink.bufferedAmount > this.#checkEvery;
   }
 
+  /** Whether so much is unsent that senders of much should wait until it has {@linkcode drained}. */
+  get full(): boolean {
+    return this.#sink.bufferedAmount > this.#maxBufferedBytes >> 2;
+  }
+
   /**
-   * Resolves once little is left unsent, for senders of much. A reader that takes too long over it
+   * Resolves once the outbox is not full, for senders of much. A reader that takes too long over it
    * is closed as too slow.
    *
    * @returns whether the outbox is still open.
    */
   async drained(): Promise<boolean> {
     const giveUpAt = performance.now() + DRAIN_DEADLINE_MS;
-    while (!this.#closed && this.#sink.bufferedAmount > this.#maxBufferedBytes >> 2) {
+    while (!this.#closed && this.full) {
       if (performance.now() > giveUpAt) this.close(CloseReasons.tooSlow);
       await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
     }

@@ -122,17 +122,22 @@ async function replay(
     gate.keep();
     const before = room.cursor + 1;
     const page: { entries: LogEntry[]; next?: number } = await log.read(room.name, next, before);
+    next = page.next;
     for (const entry of page.entries) {
       if (entry.offset !== expected) complete = false;
       expected = entry.offset + 1;
       if (!gate.matches(entry.topic)) continue;
       member.outbox.send(entry.frame);
       replayed++;
+      if (member.outbox.full) {
+        // What is held may not grow for as long as a slow reader takes: it will be read instead.
+        next = expected;
+        break;
+      }
     }
-    if (page.next === undefined && expected < before) complete = false;
     const held = gate.release();
-    next = page.next;
     if (next === undefined) {
+      if (expected < before) complete = false;
       for (const entry of held) if (gate.matches(entry.topic)) member.outbox.send(entry.frame);
       open(member, gate);
     } else if (!await member.outbox.drained()) {

@@ -18,8 +18,11 @@ export interface StateReader {
   whenBack(): Promise<void>;
 }
 
-/** How many states of a room a new subscriber of all of them is sent between looks at its outbox. */
-const CHUNK = 100;
+/**
+ * How many states a new subscriber of all of a room's is sent between looks at its outbox. A poll
+ * of many long answers takes a quarter of a megabyte.
+ */
+const CHUNK: Record<StateEvent, number> = { counter: 100, poll: 3, ephemeralPoll: 3 };
 
 /** Who is to be sent a state even if it has not changed: those who have just subscribed. */
 interface Demand {
@@ -54,14 +57,15 @@ export class StateFeed {
   async request(member: Member, topic: string): Promise<void> {
     const { event, id } = parseTopic(topic) as { event: StateEvent; id?: string };
     const ids = id === undefined ? await this.reader.ids(this.room, event) : [id];
-    for (let i = 0; i < ids.length; i += CHUNK) {
-      for (const one of ids.slice(i, i + CHUNK)) {
+    const chunk = CHUNK[event];
+    for (let i = 0; i < ids.length; i += chunk) {
+      for (const one of ids.slice(i, i + chunk)) {
         this.#demand({ event, id: one }).newcomers.add(member);
       }
       const { promise: sent } = this.#round;
       this.#run();
       await sent;
-      if (i + CHUNK < ids.length && !await member.outbox.drained()) return;
+      if (i + chunk < ids.length && !await member.outbox.drained()) return;
     }
   }
 
