@@ -40,6 +40,10 @@ export interface ConnectionStart {
   readonly batch: boolean;
 }
 
+/** How long a client must have been silent to be closed, and how long that is waited for. */
+const QUIET_MS = 50;
+const MAX_LINGER_MS = 1000;
+
 /** Where an answer goes: nowhere, for a message without an id, unless it is an error. */
 type AnswerId = string | number | undefined;
 
@@ -64,6 +68,8 @@ export class Connection implements Member {
   #pending = 0;
   readonly #waiting: (() => void)[] = [];
   #left = false;
+  /** How many frames have come, for telling when no more do. */
+  #received = 0;
 
   constructor(
     services: ConnectionServices,
@@ -87,6 +93,7 @@ export class Connection implements Member {
 
   /** Takes what the socket has received. Never throws. */
   receive(frame: unknown): void {
+    this.#received++;
     if (this.#left) return;
     this.#services.traffic.received++;
     if (typeof frame !== "string") {
@@ -94,7 +101,7 @@ export class Connection implements Member {
     }
     if (!fitsBytes(frame, this.#services.maxMessageBytes)) return this.#refuseSize();
     const verdict = this.#rate.take(this.#services.now());
-    if (verdict === "abusive") return this.close(CloseReasons.rateLimited);
+    if (verdict === "abusive") return this.#expel(CloseReasons.rateLimited);
     const { message, ...rest } = decodeMessage(frame);
     if (verdict === "limited") {
       const { rate, burst } = this.#rate;
@@ -233,10 +240,26 @@ export class Connection implements Member {
     this.outbox.send(JSON.stringify({ type: "error", id, data: { code, message, path } }));
   }
 
+  /**
+   * Closes on a client that may still be sending. The runtime resets a connection that has unread
+   * data, and the client would not learn why: so it is given a moment to be read out.
+   */
+  #expel(reason: CloseReason): void {
+    this.outbox.close(reason, this.#quiet());
+  }
+
+  async #quiet(): Promise<void> {
+    for (let waited = 0; waited < MAX_LINGER_MS; waited += QUIET_MS) {
+      const seen = this.#received;
+      await new Promise((resolve) => setTimeout(resolve, QUIET_MS));
+      if (seen === this.#received) return;
+    }
+  }
+
   #refuseSize(): void {
     const limit = this.#services.maxMessageBytes;
     const error = new ProtocolError("message_too_large", `Send at most ${limit} bytes a message.`);
     this.#fail(undefined, error);
-    this.close(CloseReasons.tooLarge);
+    this.#expel(CloseReasons.tooLarge);
   }
 }

@@ -18,7 +18,7 @@ export interface OutboxOptions {
 }
 
 const OPEN = 1;
-const DRAIN_POLL_MS = 10;
+const MAX_DRAIN_PAUSE_MS = 32;
 const DRAIN_DEADLINE_MS = 30_000;
 
 /**
@@ -77,24 +77,35 @@ export class Outbox {
    */
   async drained(): Promise<boolean> {
     const giveUpAt = performance.now() + DRAIN_DEADLINE_MS;
+    let pause = 1;
     while (!this.#closed && this.full) {
       if (performance.now() > giveUpAt) this.close(CloseReasons.tooSlow);
-      await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
+      await new Promise((resolve) => setTimeout(resolve, pause));
+      pause = Math.min(MAX_DRAIN_PAUSE_MS, pause * 2);
     }
     return !this.#closed;
   }
 
-  /** Closes for `reason`, after what was sent. The second time it does nothing. */
-  close(reason: CloseReason): void {
+  /**
+   * Closes for `reason`, after what was sent. The second time it does nothing.
+   *
+   * @param ready when the socket itself may be closed, if not at once; nothing is sent meanwhile.
+   */
+  close(reason: CloseReason, ready?: Promise<void>): void {
     if (this.#closed) return;
     this.#flush();
     this.#closed = true;
+    if (ready) ready.then(() => this.#closeSink(reason));
+    else this.#closeSink(reason);
+    this.#owner.leave();
+  }
+
+  #closeSink({ code, reason }: CloseReason): void {
     try {
-      this.#sink.close(reason.code, reason.reason);
+      this.#sink.close(code, reason);
     } catch {
       // The socket is gone already, which is what was wanted.
     }
-    this.#owner.leave();
   }
 
   #flush(): void {

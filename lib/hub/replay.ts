@@ -1,6 +1,6 @@
 import { ProtocolError } from "../errors.ts";
 import { parseTopic } from "../protocol/topic.ts";
-import type { Log, LogEntry } from "../store/log.ts";
+import { type Log, LOG_PAGE, type LogEntry } from "../store/log.ts";
 import type { Member } from "./member.ts";
 import type { Room } from "./room.ts";
 
@@ -117,12 +117,19 @@ async function replay(
   if (since + 1 < oldest) complete = false;
   let next: number | undefined = Math.max(since + 1, oldest);
   let expected = next;
+  let pageSize = LOG_PAGE;
   while (next !== undefined) {
     // From here on what is delivered is held; what was delivered before can be read.
     gate.keep();
     const before = room.cursor + 1;
-    const page: { entries: LogEntry[]; next?: number } = await log.read(room.name, next, before);
+    const page: { entries: LogEntry[]; next?: number } = await log.read(
+      room.name,
+      next,
+      before,
+      pageSize,
+    );
     next = page.next;
+    const first = replayed;
     for (const entry of page.entries) {
       if (entry.offset !== expected) complete = false;
       expected = entry.offset + 1;
@@ -132,6 +139,7 @@ async function replay(
       if (member.outbox.full) {
         // What is held may not grow for as long as a slow reader takes: it will be read instead.
         next = expected;
+        pageSize = replayed - first;
         break;
       }
     }

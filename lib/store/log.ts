@@ -28,27 +28,31 @@ export interface LogOptions {
 
 /** How far past the limit a log grows before it is cut, so that a cut pays for many events. */
 const TRIM_EVERY = 100;
-const PAGE = 100;
+/** How many events are read at a time. */
+export const LOG_PAGE = 100;
+/** Entries that a page may end inside of have at most so many pieces. */
+const MAX_PIECES = 10;
 
 /** Reading and forgetting the rooms' logs. They are written by the committer alone. */
 export class Log {
   constructor(readonly store: Store, readonly options: LogOptions) {}
 
   /**
-   * The entries with `from <= offset < before`, oldest first, at most a hundred; fewer than there
+   * The entries with `from <= offset < before`, oldest first, at most `limit`; fewer than there
    * are only when `next` is set, which is where to go on. Entries past their time are left out.
    */
   async read(
     room: string,
     from: number,
     before: number,
+    limit: number = LOG_PAGE,
   ): Promise<{ entries: LogEntry[]; next?: number }> {
     const listed = await this.store.list<unknown>({
       start: keys.logEntry(room, from),
       end: keys.logEntry(room, before),
-    }, { limit: PAGE });
+    }, { limit: limit + MAX_PIECES });
     const entries = this.#decode(listed);
-    if (listed.length < PAGE) return { entries };
+    if (listed.length < limit + MAX_PIECES) return { entries };
     // The page may end inside a text: go on behind the last whole one.
     const lastKey = listed.at(-1)!.key[3] as number;
     const last = entries.at(-1)?.offset;
@@ -74,8 +78,8 @@ export class Log {
     let found = 0;
     let since = head;
     let reached = head + 1;
-    for (let before = head + 1; found < count && before > oldest; before -= PAGE) {
-      const page = await this.#readRange(room, Math.max(oldest, before - PAGE), before);
+    for (let before = head + 1; found < count && before > oldest; before -= LOG_PAGE) {
+      const page = await this.#readRange(room, Math.max(oldest, before - LOG_PAGE), before);
       for (const entry of page.reverse()) {
         reached = entry.offset;
         if (found === count || !wanted(entry)) continue;
