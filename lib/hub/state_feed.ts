@@ -24,9 +24,12 @@ export interface StateReader {
  */
 const CHUNK: Record<StateEvent, number> = { counter: 100, poll: 3, ephemeralPoll: 3 };
 
-/** Who is to be sent a state even if it has not changed: those who have just subscribed. */
+/** A state to be read, and for whom. */
 interface Demand {
   readonly ref: StateRef;
+  /** Whether it has changed, and so is for everyone subscribed. */
+  changed: boolean;
+  /** Those who have just subscribed and are sent it in any case. */
   readonly newcomers: Set<Member>;
 }
 
@@ -46,7 +49,7 @@ export class StateFeed {
   /** Notes that a state has changed. Costs nothing when nobody is subscribed to it. */
   touch(event: StateEvent, id: string): void {
     if (!this.room.subscriptions.wanted(`${event}:${id}`)) return;
-    this.#demand({ event, id });
+    this.#demand({ event, id }).changed = true;
     this.#run();
   }
 
@@ -71,7 +74,7 @@ export class StateFeed {
 
   #demand(ref: StateRef): Demand {
     const topic = `${ref.event}:${ref.id}`;
-    const demand = this.#demands.get(topic) ?? { ref, newcomers: new Set() };
+    const demand = this.#demands.get(topic) ?? { ref, changed: false, newcomers: new Set() };
     this.#demands.set(topic, demand);
     return demand;
   }
@@ -94,12 +97,13 @@ export class StateFeed {
         const refs = [...demands.values()].map((demand) => demand.ref);
         const frames = await this.reader.read(this.room, refs);
         let i = 0;
-        for (const [topic, { newcomers }] of demands) this.#send(topic, newcomers, frames[i++]!);
+        for (const [topic, demand] of demands) this.#send(topic, demand, frames[i++]!);
         round.resolve();
       } catch {
         this.#round.promise.then(round.resolve);
-        for (const { ref, newcomers } of demands.values()) {
+        for (const { ref, changed, newcomers } of demands.values()) {
           const demand = this.#demand(ref);
+          demand.changed ||= changed;
           for (const member of newcomers) demand.newcomers.add(member);
         }
         await this.reader.whenBack();
@@ -107,10 +111,12 @@ export class StateFeed {
     }
   }
 
-  #send(topic: string, newcomers: ReadonlySet<Member>, frame: string): void {
-    this.room.subscriptions.forEach(topic, (member) => {
-      if (!newcomers.has(member)) member.outbox.send(frame);
-    });
+  #send(topic: string, { changed, newcomers }: Demand, frame: string): void {
+    if (changed) {
+      this.room.subscriptions.forEach(topic, (member) => {
+        if (!newcomers.has(member)) member.outbox.send(frame);
+      });
+    }
     for (const member of newcomers) member.outbox.send(frame);
   }
 }

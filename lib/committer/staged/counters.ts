@@ -81,9 +81,9 @@ export class StagedCounters {
     }
   }
 
-  /** The ids of what has been added to. */
-  touched(): IterableIterator<string> {
-    return this.#staged.keys();
+  /** The ids of the counters that have changed. */
+  touched(): string[] {
+    return [...this.#staged].filter(([, { delta }]) => delta !== 0n).map(([id]) => id);
   }
 
   #stagedOrSeen(id: string): StagedCounter {
