@@ -1,7 +1,7 @@
 import { setErrorReporter } from "./lib/errors.ts";
 import { configureLog, serverLog } from "./lib/log.ts";
 import { Server } from "./lib/server.ts";
-import { readSettings, type Settings, SettingsError } from "./lib/settings.ts";
+import { readSettings, type Settings, SettingsError, storeOptions } from "./lib/settings.ts";
 import { Store } from "./lib/store/store.ts";
 import { createApp, createHandler } from "./routes/app.ts";
 
@@ -65,11 +65,12 @@ function settingsOrExit(): Settings {
   }
 }
 
-async function storeOrExit({ KV_PATH, KV_URL, KV_TIMEOUT_MS }: Settings): Promise<Store> {
+async function storeOrExit(settings: Settings): Promise<Store> {
   try {
-    return await Store.open({ path: KV_PATH, url: KV_URL, timeoutMs: KV_TIMEOUT_MS });
+    return await Store.open(storeOptions(settings));
   } catch (error) {
-    console.error(`Cannot open the store at ${KV_URL ?? KV_PATH ?? "its default place"}: ${error}`);
+    const place = settings.KV_URL ?? settings.KV_PATH ?? "its default place";
+    console.error(`Cannot open the store at ${place}: ${error}`);
     Deno.exit(1);
   }
 }

@@ -1,5 +1,5 @@
-import type { AdminVerifier } from "./auth/admin.ts";
-import type { AdminAuthentication, Command, LocalContext } from "./commands/command.ts";
+import type { AdminAuthentication, AdminVerifier } from "./auth/admin.ts";
+import type { Command, LocalContext } from "./commands/command.ts";
 import type { FindCommand } from "./commands/index.ts";
 import type { Committer } from "./committer/committer.ts";
 import type { Job, JobOutcome } from "./committer/job.ts";
@@ -16,7 +16,7 @@ import { decodeMessage, invalidMessage, type Message } from "./protocol/message.
 import { RateLimit } from "./rate_limit.ts";
 
 /** What every connection of a server shares. */
-export interface ConnectionServices extends Pick<LocalContext, "log" | "limits"> {
+export interface ConnectionServices extends Pick<LocalContext, "past" | "limits"> {
   readonly findCommand: FindCommand;
   readonly committer: Committer;
   readonly admins: AdminVerifier;
@@ -161,7 +161,7 @@ export class Connection implements Member {
       const result = command.run(input, {
         member: this,
         room: this.room,
-        log: this.#services.log,
+        past: this.#services.past,
         limits: this.#services.limits,
         now: this.#services.now(),
         admin: this.#admin ??= this.#services.admins.attempts(),

@@ -113,7 +113,7 @@ export class Server {
     this.#services = {
       findCommand: createCommands(this.fields, this.#limits),
       committer: this.#committer,
-      log: this.#log,
+      past: this.#log,
       limits: this.#limits,
       admins: new AdminVerifier(settings.ADMIN_SIGNING_KEY),
       now,

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { StoreOptions } from "./store/store.ts";
 
 const text = z.string().trim();
 
@@ -30,6 +31,9 @@ const schema = z.object({
   HOST: text.default("0.0.0.0"),
   KV_PATH: optionalText(),
   KV_URL: url.optional().transform((value) => value || undefined),
+  DENO_DEPLOY: optionalText(),
+  DENO_DEPLOYMENT_ID: optionalText(),
+  DENO_REGION: optionalText(),
   KV_TIMEOUT_MS: wholeNumber(50, 60_000).default(5000),
   ADMIN_SIGNING_KEY: optionalText(),
   ALLOWED_ORIGINS: list(),
@@ -80,4 +84,11 @@ export function readSettings(environment: Record<string, string | undefined>): S
     return `${name} ${issue.message}${received}`;
   });
   throw new SettingsError(`Bad settings: ${faults.join("; ")}`);
+}
+
+/** Where the settings say the store is. */
+export function storeOptions(settings: Settings): StoreOptions {
+  const { KV_PATH: path, KV_URL: url, KV_TIMEOUT_MS: timeoutMs } = settings;
+  const managed = settings.DENO_DEPLOY !== undefined || settings.DENO_DEPLOYMENT_ID !== undefined;
+  return { path, url, timeoutMs, embedded: url === undefined && !managed };
 }

@@ -11,8 +11,15 @@ const FILES: readonly (readonly [path: string, file: string, type: string])[] = 
   ["/livemap", "livemap.html", "text/html"],
   ["/assets/style.css", "style.css", "text/css"],
   ["/assets/room.js", "room.js", "text/javascript"],
+  ["/assets/session.js", "session.js", "text/javascript"],
+  ["/assets/page.js", "page.js", "text/javascript"],
+  ["/assets/index.js", "index.js", "text/javascript"],
+  ["/assets/chat.js", "chat.js", "text/javascript"],
   ["/assets/voting.js", "voting.js", "text/javascript"],
+  ["/assets/livemap.js", "livemap.js", "text/javascript"],
+  ["/assets/places.js", "places.js", "text/javascript"],
   ["/assets/world.svg", "world.svg", "image/svg+xml"],
+  ["/assets/icon.svg", "icon.svg", "image/svg+xml"],
 ];
 
 /** Nothing from elsewhere, and nothing inline: what others write into a page cannot run there. */

@@ -34,7 +34,7 @@ export function websocketRoute(server: Server): Hono<Environment> {
     const session = sessionOf(context);
     const request = connectionRequest(context, server);
 
-    const entry = await server.enter(name, session, connectionDetails(context));
+    const entry = await server.enter(name, session, connectionDetails(context, server));
     return upgrade(context, server, session, entry, request);
   });
 }
@@ -141,10 +141,10 @@ function connectionRequest(context: AppContext, server: Server): ConnectionReque
   };
 }
 
-function connectionDetails(context: AppContext): ConnectionDetails {
+function connectionDetails(context: AppContext, { settings }: Server): ConnectionDetails {
   return {
     address: context.env.remoteAddress,
-    region: Deno.env.get("DENO_REGION"),
+    region: settings.DENO_REGION,
     userAgent: context.req.header("user-agent"),
     language: context.req.header("accept-language"),
   };

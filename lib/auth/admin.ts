@@ -1,7 +1,14 @@
 import { timingSafeEqual } from "@std/crypto/timing-safe-equal";
 import { createHash } from "node:crypto";
-import type { AdminAuthentication } from "../commands/command.ts";
 import { ProtocolError } from "../errors.ts";
+
+/** One connection's attempts to become an admin. */
+export interface AdminAuthentication {
+  /** @throws {ProtocolError} unless the signature is right. */
+  verify(room: string, timestamp: string, signature: string, now: number): void;
+  /** Whether the connection has failed too often in a row to be let try again. */
+  readonly exhausted: boolean;
+}
 
 /** How far a signature's time may be from ours, either way, in milliseconds. */
 const WINDOW_MS = 300_000;

@@ -1,8 +1,9 @@
 import type { z } from "zod";
+import type { AdminAuthentication } from "../auth/admin.ts";
 import type { Change, Need, RoomView } from "../committer/change.ts";
 import type { Member } from "../hub/member.ts";
+import type { Past } from "../hub/replay.ts";
 import type { Room } from "../hub/room.ts";
-import type { Log } from "../store/log.ts";
 import type { CloseReason } from "../protocol/close_codes.ts";
 import type { Fields } from "../protocol/fields.ts";
 import type { Json } from "../protocol/json.ts";
@@ -47,7 +48,8 @@ export interface LocalCommand<Input = unknown> extends CommandBase<Input> {
 export interface LocalContext {
   readonly member: Member;
   readonly room: Room;
-  readonly log: Log;
+  /** What has happened in rooms. */
+  readonly past: Past;
   readonly limits: CommandLimits;
   readonly now: number;
   readonly admin: AdminAuthentication;
@@ -59,14 +61,6 @@ export interface CommandLimits {
   readonly maxSubscriptions: number;
   readonly maxRelays: number;
   readonly maxPollAnswers: number;
-}
-
-/** One connection's attempts to become an admin. */
-export interface AdminAuthentication {
-  /** @throws {ProtocolError} unless the signature is right. */
-  verify(room: string, timestamp: string, signature: string, now: number): void;
-  /** Whether the connection has failed too often in a row to be let try again. */
-  readonly exhausted: boolean;
 }
 
 // deno-lint-ignore no-explicit-any -- a list of commands has a different input type in each place

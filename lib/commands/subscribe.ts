@@ -19,14 +19,14 @@ export function subscribe({ topic, offset }: Fields): LocalCommand {
       epoch: z.string().max(64).optional(),
       history: offset.optional(),
     }),
-    async run({ data, since, epoch, history }, { member, room, log, limits }) {
+    async run({ data, since, epoch, history }, { member, room, past, limits }) {
       checkSubscriptions(member, [data], limits.maxSubscriptions);
       if (isStateTopic(data) || since === undefined && history === undefined) {
         await room.subscribe(member, data);
         return { replayed: 0, complete: true };
       }
       const start = since !== undefined ? { since, epoch } : { history: history! };
-      const { replayed, complete } = await subscribeFrom(room, log, member, [data], start);
+      const { replayed, complete } = await subscribeFrom(room, past, member, [data], start);
       return { replayed, complete };
     },
   });

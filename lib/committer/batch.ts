@@ -2,7 +2,7 @@ import { type ProtocolError, toProtocolError } from "../errors.ts";
 import { profileMessage } from "../hub/greeting.ts";
 import type { Room } from "../hub/room.ts";
 import type { Seat } from "../hub/seat.ts";
-import type { LogEntry } from "../store/log.ts";
+import type { LogEntry } from "../protocol/log_entry.ts";
 import type { Store } from "../store/store.ts";
 import type { Change } from "./change.ts";
 import type { Job, JobOutcome } from "./job.ts";

@@ -2,7 +2,7 @@ import type { Profile } from "../hub/profile.ts";
 import type { Room } from "../hub/room.ts";
 import type { Seat } from "../hub/seat.ts";
 import { type Head, keys } from "../store/keys.ts";
-import type { LogEntry } from "../store/log.ts";
+import type { LogEntry } from "../protocol/log_entry.ts";
 import type { Store } from "../store/store.ts";
 import { pieceCount, setText } from "../store/text.ts";
 import type { Change, Need, RoomView, StoredSession } from "./change.ts";

@@ -1,6 +1,6 @@
 import { ProtocolError } from "../errors.ts";
+import type { LogEntry } from "../protocol/log_entry.ts";
 import { parseTopic } from "../protocol/topic.ts";
-import { type Log, LOG_PAGE, type LogEntry } from "../store/log.ts";
 import type { Member } from "./member.ts";
 import type { Room } from "./room.ts";
 
@@ -8,6 +8,32 @@ import type { Room } from "./room.ts";
 export type ReplayStart =
   | { readonly since: number; readonly epoch?: string }
   | { readonly history: number };
+
+/** The committed past of rooms' logs, as far as it is kept. */
+export interface Past {
+  /**
+   * Entries with `from <= offset < before`, oldest first; fewer than there are only when `next` is
+   * set, which is where to go on.
+   */
+  read(
+    room: string,
+    from: number,
+    before: number,
+    limit?: number,
+  ): Promise<{ entries: LogEntry[]; next?: number }>;
+  /**
+   * The offset before the last `count` entries that `wanted` picks. `complete` says that there
+   * were as many, or that the log reaches back to its beginning and there never were.
+   */
+  seekBack(
+    room: string,
+    head: number,
+    count: number,
+    wanted: (entry: LogEntry) => boolean,
+  ): Promise<{ since: number; complete: boolean }>;
+  /** The oldest offset that the log may still tell of, where its newest is `head`. */
+  oldest(head: number): number;
+}
 
 /** What became of a replay. */
 export interface Replayed {
@@ -74,7 +100,7 @@ export function gateFor(gates: readonly Gate[], topic: string): Gate | undefined
  */
 export async function subscribeFrom(
   room: Room,
-  log: Log,
+  past: Past,
   member: Member,
   topics: readonly string[],
   start: ReplayStart,
@@ -86,7 +112,7 @@ export async function subscribeFrom(
   for (const topic of topics) room.subscriptions.add(member, topic);
   try {
     await earlier?.ended.promise;
-    return await replay(room, log, member, gate, start);
+    return await replay(room, past, member, gate, start);
   } catch (error) {
     for (const topic of added) room.subscriptions.remove(member, topic);
     if (error instanceof ProtocolError) throw error;
@@ -105,24 +131,24 @@ function open(member: Member, gate: Gate): void {
 
 async function replay(
   room: Room,
-  log: Log,
+  past: Past,
   member: Member,
   gate: Gate,
   start: ReplayStart,
 ): Promise<Replayed> {
-  const { since, reachable } = await locate(room, log, gate, start);
+  const { since, reachable } = await locate(room, past, gate, start);
   let complete = reachable;
   let replayed = 0;
-  const oldest = log.oldest(room.cursor);
+  const oldest = past.oldest(room.cursor);
   if (since + 1 < oldest) complete = false;
   let next: number | undefined = Math.max(since + 1, oldest);
   let expected = next;
-  let pageSize = LOG_PAGE;
+  let pageSize: number | undefined;
   while (next !== undefined) {
     // From here on what is delivered is held; what was delivered before can be read.
     gate.keep();
     const before = room.cursor + 1;
-    const page: { entries: LogEntry[]; next?: number } = await log.read(
+    const page: { entries: LogEntry[]; next?: number } = await past.read(
       room.name,
       next,
       before,
@@ -157,14 +183,14 @@ async function replay(
 
 async function locate(
   room: Room,
-  log: Log,
+  past: Past,
   gate: Gate,
   start: ReplayStart,
 ): Promise<{ since: number; reachable: boolean }> {
   const head = room.cursor;
   if ("history" in start) {
     const wanted = (entry: LogEntry): boolean => gate.matches(entry.topic);
-    const { since, complete } = await log.seekBack(room.name, head, start.history, wanted);
+    const { since, complete } = await past.seekBack(room.name, head, start.history, wanted);
     return { since, reachable: complete };
   }
   // An offset of another life, or of a future, says nothing: all this log has is news.

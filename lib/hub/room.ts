@@ -1,6 +1,6 @@
 import { CloseReasons } from "../protocol/close_codes.ts";
 import { isStateEvent } from "../protocol/topic.ts";
-import type { LogEntry } from "../store/log.ts";
+import type { LogEntry } from "../protocol/log_entry.ts";
 import { EphemeralPolls } from "./ephemeral_polls.ts";
 import type { Member } from "./member.ts";
 import type { Profile } from "./profile.ts";

@@ -1,19 +1,15 @@
-import { parseTopic, type StateEvent } from "../protocol/topic.ts";
+import { pollMessage } from "../protocol/state.ts";
+import { parseTopic } from "../protocol/topic.ts";
+import type { StateEvent, StateRef, StoredStateEvent } from "../protocol/topic.ts";
 import type { Member } from "./member.ts";
 import type { Room } from "./room.ts";
 
-/** One counter or poll of a room. */
-export interface StateRef {
-  readonly event: StateEvent;
-  readonly id: string;
-}
-
-/** Reads state as it is sent. */
+/** Reads state that is stored, as it is sent. */
 export interface StateReader {
   /** The newest state of each of `refs`, as the messages to send, in their order. */
-  read(room: Room, refs: readonly StateRef[]): Promise<string[]>;
+  read(room: string, refs: readonly StateRef[]): Promise<string[]>;
   /** The ids that exist of one kind of state. */
-  ids(room: Room, event: StateEvent): Promise<string[]>;
+  ids(room: string, event: StoredStateEvent): Promise<string[]>;
   /** Resolves when reading is worth another try. */
   whenBack(): Promise<void>;
 }
@@ -59,7 +55,7 @@ export class StateFeed {
    */
   async request(member: Member, topic: string): Promise<void> {
     const { event, id } = parseTopic(topic) as { event: StateEvent; id?: string };
-    const ids = id === undefined ? await this.reader.ids(this.room, event) : [id];
+    const ids = id === undefined ? await this.#ids(event) : [id];
     const chunk = CHUNK[event];
     for (let i = 0; i < ids.length; i += chunk) {
       for (const one of ids.slice(i, i + chunk)) {
@@ -95,7 +91,7 @@ export class StateFeed {
       this.#round = Promise.withResolvers();
       try {
         const refs = [...demands.values()].map((demand) => demand.ref);
-        const frames = await this.reader.read(this.room, refs);
+        const frames = await this.#read(refs);
         let i = 0;
         for (const [topic, demand] of demands) this.#send(topic, demand, frames[i++]!);
         round.resolve();
@@ -109,6 +105,21 @@ export class StateFeed {
         await this.reader.whenBack();
       }
     }
+  }
+
+  /** The newest states. Ephemeral ones are here and not in the store, and are read last. */
+  async #read(refs: readonly StateRef[]): Promise<string[]> {
+    const stored = refs.filter(({ event }) => event !== "ephemeralPoll");
+    const frames = stored.length > 0 ? await this.reader.read(this.room.name, stored) : [];
+    return refs.map(({ event, id }) => {
+      if (event !== "ephemeralPoll") return frames.shift()!;
+      return pollMessage(event, id, this.room.ephemeralPolls.stats(id));
+    });
+  }
+
+  #ids(event: StateEvent): Promise<string[]> | string[] {
+    if (event === "ephemeralPoll") return this.room.ephemeralPolls.ids();
+    return this.reader.ids(this.room.name, event);
   }
 
   #send(topic: string, { changed, newcomers }: Demand, frame: string): void {

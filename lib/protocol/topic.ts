@@ -18,6 +18,14 @@ export function parseTopic(text: string): Topic {
 /** The kinds of room state whose newest value subscribers get; see the state feed. */
 export const STATE_EVENTS = ["counter", "poll", "ephemeralPoll"] as const;
 export type StateEvent = typeof STATE_EVENTS[number];
+/** Those that are kept in the store. */
+export type StoredStateEvent = Exclude<StateEvent, "ephemeralPoll">;
+
+/** One counter or poll of a room. */
+export interface StateRef {
+  readonly event: StateEvent;
+  readonly id: string;
+}
 
 export function isStateEvent(event: string): event is StateEvent {
   return (STATE_EVENTS as readonly string[]).includes(event);

@@ -1,15 +1,7 @@
+import type { LogEntry } from "../protocol/log_entry.ts";
 import { keys } from "./keys.ts";
 import type { Store } from "./store.ts";
 import { joinTexts } from "./text.ts";
-
-/** An event of a room's log, as committed. */
-export interface LogEntry {
-  readonly offset: number;
-  /** What its subscribers subscribed to; see {@linkcode parseTopic}. */
-  readonly topic: string;
-  /** The message as it is sent, with its `offset`. */
-  readonly frame: string;
-}
 
 /** What is stored beside an entry's frame. */
 export interface LogFields {
@@ -29,7 +21,7 @@ export interface LogOptions {
 /** How far past the limit a log grows before it is cut, so that a cut pays for many events. */
 const TRIM_EVERY = 100;
 /** How many events are read at a time. */
-export const LOG_PAGE = 100;
+const LOG_PAGE = 100;
 /** Entries that a page may end inside of have at most so many pieces. */
 const MAX_PIECES = 10;
 

@@ -11,6 +11,8 @@ export interface StoreLocation {
 export interface StoreOptions extends StoreLocation {
   /** How long one call may take, in milliseconds. */
   readonly timeoutMs: number;
+  /** Whether the engine is the runtime's own, in this process, and not a server's. */
+  readonly embedded: boolean;
 }
 
 /** How often an absent store is tried again, in milliseconds. */
@@ -46,9 +48,8 @@ export class Store {
   }
 
   /** Opens the store; rejects when a server does not answer in time. */
-  static async open({ path, url, timeoutMs }: StoreOptions): Promise<Store> {
+  static async open({ path, url, timeoutMs, embedded }: StoreOptions): Promise<Store> {
     const kv = await deadline(Deno.openKv(url ?? path), timeoutMs);
-    const embedded = url === undefined && Deno.env.get("DENO_DEPLOYMENT_ID") === undefined;
     return embedded ? new Store(kv, timeoutMs, 90, 1) : new Store(kv, timeoutMs, 10, 16);
   }
 

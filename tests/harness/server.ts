@@ -1,5 +1,5 @@
 import { Server } from "../../lib/server.ts";
-import { readSettings } from "../../lib/settings.ts";
+import { readSettings, storeOptions } from "../../lib/settings.ts";
 import { Store } from "../../lib/store/store.ts";
 import { createApp, createHandler } from "../../routes/app.ts";
 import { TestClient } from "./client.ts";
@@ -26,11 +26,7 @@ export async function startServer(
     ADMIN_SIGNING_KEY: SIGNING_KEY,
     ...environment,
   });
-  const store = await Store.open({
-    path: settings.KV_PATH,
-    url: settings.KV_URL,
-    timeoutMs: settings.KV_TIMEOUT_MS,
-  });
+  const store = await Store.open(storeOptions(settings));
   const server = new Server({ settings, store, ...options });
   const http = Deno.serve(
     { port: 0, hostname: "127.0.0.1", onListen: () => {} },

@@ -70,7 +70,8 @@ for (const [how, { away, back }] of Object.entries(OUTAGES)) {
       assertEquals(new Set(texts).size, texts.length, "a message was applied twice");
       assertEquals(texts.length, keyed.length / 2);
       for (const text of acknowledged) assert(texts.includes(text));
-      await ann.find(({ type, data }) => type === "counter" && data.value === String(added / 2));
+      await using late = await server.connect("subscribe=counter:c");
+      assertEquals((await late.next("counter")).data.value, String(added / 2));
     },
   });
 }

@@ -1,5 +1,6 @@
 import { type Head, keys } from "../../store/keys.ts";
-import type { LogEntry, LogFields } from "../../store/log.ts";
+import type { LogEntry } from "../../protocol/log_entry.ts";
+import type { LogFields } from "../../store/log.ts";
 import { pieceCount, setText } from "../../store/text.ts";
 import type { LogEvent } from "../change.ts";
 import type { Cost } from "./cost.ts";
