@@ -1,20 +1,20 @@
 /**
- * Parts that a machine may lack. There, their tests say so and are skipped; with
- * `REQUIRE_OPTIONAL_PARTS=1`, as in CI, a missing part is a failure.
+ * Finds a part that a machine may lack. There, the tests that need it are skipped, and this says
+ * so; with `REQUIRE_OPTIONAL_PARTS=1`, as in CI, a missing part is a failure.
+ *
+ * @param candidates programs, the first of which that runs with `args` is taken.
  */
 export async function findProgram(
   name: string,
   candidates: readonly (string | undefined)[],
+  args: string[] = ["--version"],
 ): Promise<string | undefined> {
   for (const candidate of candidates) {
     if (!candidate) continue;
     try {
-      await new Deno.Command(candidate, {
-        args: ["--version"],
-        stdout: "null",
-        stderr: "null",
-      }).output();
-      return candidate;
+      const command = new Deno.Command(candidate, { args, stdout: "null", stderr: "null" });
+      // Some programs do not know --version; that they are there is enough.
+      if ((await command.output()).success || args[0] === "--version") return candidate;
     } catch {
       // Not this one.
     }
