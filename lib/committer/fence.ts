@@ -20,6 +20,8 @@ const FENCE_MS = 7 * 86_400_000;
 /** How often a locked database is tried again, and how long at most between. */
 const LOCKED_ATTEMPTS = 60;
 const LOCKED_PAUSE_MS = 20;
+/** How long a store that still does not answer is left alone, in milliseconds. */
+const SETTLE_PAUSE_MS = 100;
 
 /**
  * Makes each of a committer's commits happen at most once, though the runtime repeats a commit
@@ -74,7 +76,8 @@ export class Fence {
         this.#version = result.versionstamp;
         return { applied: false };
       } catch {
-        // The store went away again; another round tells.
+        // The store went away again, or reads but does not write: another round tells.
+        await new Promise((resolve) => setTimeout(resolve, SETTLE_PAUSE_MS));
       }
     }
     return { applied: false };

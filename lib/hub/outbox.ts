@@ -2,7 +2,6 @@ import { type CloseReason, CloseReasons } from "../protocol/close_codes.ts";
 
 /** What an outbox needs of a socket. */
 export interface Sink {
-  readonly readyState: number;
   readonly bufferedAmount: number;
   send(data: string): void;
   close(code: number, reason: string): void;
@@ -17,7 +16,6 @@ export interface OutboxOptions {
   readonly owner: { leave(): void };
 }
 
-const OPEN = 1;
 const MAX_DRAIN_PAUSE_MS = 32;
 const DRAIN_DEADLINE_MS = 30_000;
 
@@ -116,8 +114,13 @@ export class Outbox {
   }
 
   #write(frame: string): void {
-    if (this.#closed || this.#sink.readyState !== OPEN) return;
-    this.#sink.send(frame);
+    if (this.#closed) return;
+    try {
+      this.#sink.send(frame);
+    } catch {
+      // The socket is closing; its close event, which is on its way, ends the membership.
+      return;
+    }
     this.#unchecked += frame.length;
     if (this.#unchecked < this.#checkEvery) return;
     this.#unchecked = 0;

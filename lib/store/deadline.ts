@@ -1,6 +1,11 @@
+import { ProtocolError } from "../errors.ts";
+
 /** Thrown when a call to the store has not answered in time; its effect is unknown. */
-export class StoreTimeout extends Error {
+export class StoreTimeout extends ProtocolError {
   override name = "StoreTimeout";
+  constructor(ms: number) {
+    super("unavailable", `The store did not answer within ${ms} ms: try again later.`);
+  }
 }
 
 /**
@@ -9,10 +14,7 @@ export class StoreTimeout extends Error {
  */
 export function deadline<T>(call: Promise<T>, ms: number): Promise<T> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(
-      () => reject(new StoreTimeout(`The store did not answer within ${ms} ms`)),
-      ms,
-    );
+    const timer = setTimeout(() => reject(new StoreTimeout(ms)), ms);
     call.then(resolve, reject).finally(() => clearTimeout(timer));
   });
 }

@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { Denokv, denokvProgram } from "../harness/denokv.ts";
+import { ServerProcess } from "../harness/process.ts";
 import { seededRandom } from "../harness/random.ts";
 import { startServer } from "../harness/server.ts";
 
@@ -75,6 +76,23 @@ for (const [how, { away, back }] of Object.entries(OUTAGES)) {
     },
   });
 }
+
+Deno.test({
+  name: "a shutdown while the store is away ends in time",
+  ignore: denokvProgram === undefined,
+  fn: async () => {
+    await using denokv = await Denokv.start();
+    const server = await ServerProcess.start({ KV_URL: denokv.url });
+    await using ann = await server.connect();
+    denokv.pause();
+    ann.send({ type: "chat", data: "under way" });
+    await pause(100);
+    const endsAt = performance.now() + 4000;
+    await server.end("SIGTERM");
+    assert(performance.now() < endsAt);
+    assertEquals((await ann.closed).code, 1012);
+  },
+});
 
 async function health(url: string): Promise<number> {
   const response = await fetch(`${url}/healthz`);
