@@ -7,7 +7,7 @@ import { ProtocolError, toProtocolError } from "./errors.ts";
 import type { ConnectionDetails, Member, Role } from "./hub/member.ts";
 import { Outbox, type Sink } from "./hub/outbox.ts";
 import { profileOf } from "./hub/greeting.ts";
-import type { Gate } from "./hub/replay.ts";
+import type { Gate } from "./hub/gate.ts";
 import type { Room } from "./hub/room.ts";
 import type { Seat } from "./hub/seat.ts";
 import { type CloseReason, CloseReasons } from "./protocol/close_codes.ts";

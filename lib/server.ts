@@ -1,21 +1,16 @@
-import { Addresses } from "./addresses.ts";
 import { AdminVerifier } from "./auth/admin.ts";
-import { publicUserId } from "./auth/session.ts";
 import { createCommands } from "./commands/index.ts";
 import { checkSubscriptions } from "./commands/subscribe.ts";
 import type { CommandLimits } from "./commands/command.ts";
 import { Committer } from "./committer/committer.ts";
 import { Connection, type ConnectionServices } from "./connection.ts";
-import type { ProtocolError } from "./errors.ts";
+import { Entrance, type Entry } from "./entrance.ts";
 import { configMessage, profileMessage } from "./hub/greeting.ts";
 import { Heartbeat } from "./hub/heartbeat.ts";
 import { Hub } from "./hub/hub.ts";
-import type { ConnectionDetails } from "./hub/member.ts";
 import type { Sink } from "./hub/outbox.ts";
-import { Profile } from "./hub/profile.ts";
 import { type ReplayStart, subscribeFrom } from "./hub/replay.ts";
-import { isStateTopic, type Room } from "./hub/room.ts";
-import type { Seat } from "./hub/seat.ts";
+import { isStateTopic } from "./hub/room.ts";
 import { CloseReasons } from "./protocol/close_codes.ts";
 import { createFields, type Fields } from "./protocol/fields.ts";
 import type { Settings } from "./settings.ts";
@@ -24,8 +19,6 @@ import { Log } from "./store/log.ts";
 import { StoredState } from "./store/state.ts";
 import type { Store } from "./store/store.ts";
 
-/** A session's stored seat is written again when this share of its time has passed. */
-const RENEWAL = 0.1;
 /** How long a shutdown waits for commits under way, in milliseconds. */
 const FLUSH_MS = 2000;
 /** How far apart clients are sent to come back after a restart, in milliseconds. */
@@ -38,13 +31,6 @@ export interface ServerOptions {
   /** Milliseconds since 1970. */
   readonly now?: () => number;
   readonly random?: () => number;
-}
-
-/** A place in a room, taken before there is a socket, so that a refusal can be an HTTP error. */
-export interface Entry {
-  readonly room: Room;
-  readonly seat: Seat;
-  readonly details: ConnectionDetails;
 }
 
 /** What a connection asks for in its URL. */
@@ -63,6 +49,7 @@ export class Server {
   readonly store: Store;
   readonly fields: Fields;
   readonly hub: Hub;
+  readonly entrance: Entrance;
   readonly connections = new Set<Connection>();
   readonly traffic = { received: 0 };
   /** Whether a shutdown has begun; nobody is let in any more. */
@@ -70,7 +57,6 @@ export class Server {
   readonly #log: Log;
   readonly #committer: Committer;
   readonly #services: ConnectionServices;
-  readonly #addresses: Addresses;
   readonly #limits: CommandLimits;
   readonly #heartbeat: Heartbeat;
   readonly #now: () => number;
@@ -81,7 +67,6 @@ export class Server {
     this.store = store;
     this.#now = now;
     this.#random = random;
-    this.#addresses = new Addresses(settings.MAX_CONNECTIONS_PER_ADDRESS);
     this.#heartbeat = new Heartbeat(now);
     this.hub = new Hub(new StoredState(store));
     this.#log = new Log(store, {
@@ -105,6 +90,11 @@ export class Server {
       sessionSeconds: settings.SESSION_SECONDS,
       maxPollAnswers: settings.MAX_POLL_ANSWERS,
     });
+    this.entrance = new Entrance(this.hub, this.#committer, {
+      now,
+      sessionSeconds: settings.SESSION_SECONDS,
+      maxPerAddress: settings.MAX_CONNECTIONS_PER_ADDRESS,
+    });
     this.fields = createFields({
       maxIdBytes: settings.MAX_ID_BYTES,
       maxDepth: settings.MAX_DEPTH,
@@ -124,34 +114,6 @@ export class Server {
       rateLimit: settings.RATE_LIMIT,
       rateBurst: settings.RATE_BURST,
     };
-  }
-
-  /**
-   * Takes a session's place in a room, which makes the room if there is none.
-   *
-   * @throws {ProtocolError} `unavailable` while the store is away, `limit_exceeded` for one more
-   * connection than an address may have.
-   */
-  async enter(roomName: string, session: string, details: ConnectionDetails): Promise<Entry> {
-    const { address = "" } = details;
-    this.#addresses.take(address);
-    const room = this.hub.hold(roomName);
-    try {
-      const seat = room.seats.get(session) ?? await this.#join(room, session);
-      seat.holders++;
-      return { room, seat, details };
-    } catch (error) {
-      this.hub.release(room);
-      this.#addresses.giveBack(address);
-      throw error;
-    }
-  }
-
-  /** Gives a place back, whether or not it has been connected to. Once. */
-  abandon({ room, seat, details }: Entry): void {
-    room.vacate(seat);
-    this.hub.release(room);
-    this.#addresses.giveBack(details.address ?? "");
   }
 
   /** Connects an open socket to the place it has taken, and greets it. */
@@ -199,33 +161,11 @@ export class Server {
     for (const connection of [...this.connections]) connection.close(CloseReasons.restarting);
   }
 
-  #join(room: Room, session: string): Promise<Seat> {
-    return new Promise((resolve, reject) => {
-      let profile: Profile;
-      this.#committer.submit({
-        room,
-        session,
-        size: 0,
-        needs: () => [{ kind: "session", session }],
-        handle: (view) => {
-          const stored = view.session(session);
-          profile = stored?.profile ?? new Profile(view.nextSuffix, {});
-          const dueAt = (stored?.at ?? -Infinity) + this.settings.SESSION_SECONDS * 1000 * RENEWAL;
-          return this.#now() < dueAt ? {} : { profile: { session, profile } };
-        },
-        settled: ({ error }) => {
-          if (error) reject(error satisfies ProtocolError);
-          else resolve(room.seat(session, publicUserId(session), profile));
-        },
-      });
-    });
-  }
-
   #disconnect(connection: Connection): void {
     this.connections.delete(connection);
     this.#heartbeat.delete(connection);
     connection.room.remove(connection);
-    this.abandon(connection);
+    this.entrance.giveBack(connection);
   }
 
   #greet(connection: Connection): void {

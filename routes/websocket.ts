@@ -6,7 +6,8 @@ import type { ConnectionDetails } from "../lib/hub/member.ts";
 import type { ReplayStart } from "../lib/hub/replay.ts";
 import { CloseReasons } from "../lib/protocol/close_codes.ts";
 import { invalidMessage } from "../lib/protocol/message.ts";
-import type { ConnectionRequest, Entry, Server } from "../lib/server.ts";
+import type { Entry } from "../lib/entrance.ts";
+import type { ConnectionRequest, Server } from "../lib/server.ts";
 import { type AppContext, type Environment, refuse } from "./errors.ts";
 import { roomName } from "./room_name.ts";
 
@@ -34,7 +35,7 @@ export function websocketRoute(server: Server): Hono<Environment> {
     const session = sessionOf(context);
     const request = connectionRequest(context, server);
 
-    const entry = await server.enter(name, session, connectionDetails(context, server));
+    const entry = await server.entrance.enter(name, session, connectionDetails(context, server));
     return upgrade(context, server, session, entry, request);
   });
 }
@@ -56,7 +57,7 @@ function upgrade(
   try {
     upgraded = Deno.upgradeWebSocket(context.req.raw);
   } catch (error) {
-    server.abandon(entry);
+    server.entrance.giveBack(entry);
     throw new ProtocolError("invalid_message", `The upgrade failed: ${(error as Error).message}`);
   }
   const { socket, response } = upgraded;
@@ -64,7 +65,7 @@ function upgrade(
   let abandoned = false;
   const neverOpened = setTimeout(() => {
     abandoned = true;
-    server.abandon(entry);
+    server.entrance.giveBack(entry);
   }, OPEN_DEADLINE_MS);
   socket.addEventListener("open", () => {
     clearTimeout(neverOpened);

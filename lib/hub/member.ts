@@ -1,4 +1,4 @@
-import type { Gate } from "./replay.ts";
+import type { Gate } from "./gate.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Seat } from "./seat.ts";
 

@@ -1,6 +1,6 @@
 import { ProtocolError } from "../errors.ts";
 import type { LogEntry } from "../protocol/log_entry.ts";
-import { parseTopic } from "../protocol/topic.ts";
+import { Gate, openGate } from "./gate.ts";
 import type { Member } from "./member.ts";
 import type { Room } from "./room.ts";
 
@@ -44,53 +44,6 @@ export interface Replayed {
 }
 
 /**
- * Holds back live events of some topics while their past is being sent. Only the events of the
- * short while that one page of the log is read are kept; all others will be in a later page.
- */
-export class Gate {
-  readonly topics: Set<string>;
-  /** Settles when the replay has ended, for the one that waits behind it. */
-  readonly ended = Promise.withResolvers<void>();
-  #held: LogEntry[] | undefined;
-
-  constructor(topics: Iterable<string>) {
-    this.topics = new Set(topics);
-  }
-
-  matches(topic: string): boolean {
-    return this.topics.has(topic) || this.topics.has(parseTopic(topic).event);
-  }
-
-  hold(entry: LogEntry): void {
-    this.#held?.push(entry);
-  }
-
-  /** Keeps what comes from now on. */
-  keep(): void {
-    this.#held = [];
-  }
-
-  /** What came since {@linkcode Gate.keep}; further events are no longer kept. */
-  release(): LogEntry[] {
-    const held = this.#held ?? [];
-    this.#held = undefined;
-    return held;
-  }
-
-  /** Leaves out an unsubscribed topic, and with an event's bare name all its ids. */
-  drop(topic: string): void {
-    for (const held of this.topics) {
-      if (held === topic || held.startsWith(`${topic}:`)) this.topics.delete(held);
-    }
-  }
-}
-
-/** The gate that holds back events of `topic`, if there is one. */
-export function gateFor(gates: readonly Gate[], topic: string): Gate | undefined {
-  return gates.find((gate) => gate.matches(topic));
-}
-
-/**
  * Subscribes a member to log topics from a point in the past: first what the log still has, then,
  * with no gap and no repeat, what happens. A member's replays run one after the other, and no
  * faster than it reads.
@@ -118,15 +71,9 @@ export async function subscribeFrom(
     if (error instanceof ProtocolError) throw error;
     throw new ProtocolError("unavailable", "The room's log cannot be read now: subscribe again.");
   } finally {
-    open(member, gate);
+    openGate(member, gate);
     gate.ended.resolve();
   }
-}
-
-/** Lets live events through. In the same tick as the last of those held back, or some are lost. */
-function open(member: Member, gate: Gate): void {
-  const rest = member.gates?.filter((other) => other !== gate);
-  member.gates = rest?.length ? rest : undefined;
 }
 
 async function replay(
@@ -173,7 +120,7 @@ async function replay(
     if (next === undefined) {
       if (expected < before) complete = false;
       for (const entry of held) if (gate.matches(entry.topic)) member.outbox.send(entry.frame);
-      open(member, gate);
+      openGate(member, gate);
     } else if (!await member.outbox.drained()) {
       break;
     }

@@ -5,7 +5,7 @@ import { EphemeralPolls } from "./ephemeral_polls.ts";
 import type { Member } from "./member.ts";
 import type { Profile } from "./profile.ts";
 import { Relays } from "./relays.ts";
-import { gateFor } from "./replay.ts";
+import { gateFor } from "./gate.ts";
 import { Seat } from "./seat.ts";
 import { StateFeed, type StateReader } from "./state_feed.ts";
 import { Subscriptions } from "./subscriptions.ts";

@@ -2,7 +2,8 @@ import { pollMessage } from "../protocol/state.ts";
 import { parseTopic } from "../protocol/topic.ts";
 import type { StateEvent, StateRef, StoredStateEvent } from "../protocol/topic.ts";
 import type { Member } from "./member.ts";
-import type { Room } from "./room.ts";
+import type { EphemeralPolls } from "./ephemeral_polls.ts";
+import type { Subscriptions } from "./subscriptions.ts";
 
 /** Reads state that is stored, as it is sent. */
 export interface StateReader {
@@ -12,6 +13,13 @@ export interface StateReader {
   ids(room: string, event: StoredStateEvent): Promise<string[]>;
   /** Resolves when reading is worth another try. */
   whenBack(): Promise<void>;
+}
+
+/** What the feed needs of its room. */
+export interface FedRoom {
+  readonly name: string;
+  readonly subscriptions: Subscriptions;
+  readonly ephemeralPolls: EphemeralPolls;
 }
 
 /**
@@ -40,7 +48,7 @@ export class StateFeed {
   #round = Promise.withResolvers<void>();
   #running = false;
 
-  constructor(readonly room: Room, readonly reader: StateReader) {}
+  constructor(readonly room: FedRoom, readonly reader: StateReader) {}
 
   /** Notes that a state has changed. Costs nothing when nobody is subscribed to it. */
   touch(event: StateEvent, id: string): void {

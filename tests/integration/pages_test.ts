@@ -157,7 +157,7 @@ inBrowser("what is said in one window appears in the other, with its author", as
   await ann.keyboard.press("Enter");
   await until(bob, `document.querySelector(".messages li .text")?.textContent === "Hello"`);
   assertEquals(await texts(bob, ".messages .author"), ["Ann #1"]);
-  await until(bob, `document.querySelector(".typing").innerText.trim() === ""`);
+  assertEquals(await texts(bob, "[data-id=typing]"), [""], "typing has ended with the message");
   assertEquals(await texts(bob, ".messages .own"), []);
   assertEquals(await texts(ann, ".messages .own .text"), ["Hello"]);
 
@@ -348,6 +348,45 @@ inBrowser("nothing is wider than a window of 320 pixels", async (windows) => {
     assertEquals(links.length, 4);
     for (const link of links) assert(link.endsWith(`?room=${room}`), `${link} leaves the room`);
   }
+});
+
+inBrowser("a message whose answer is lost is said once", async (windows) => {
+  const page = await windows.open("/chat?room=unanswered");
+  await page.evaluateOnNewDocument(`
+    let lost = false;
+    globalThis.WebSocket = class extends WebSocket {
+      set onmessage(listener) {
+        super.onmessage = listener && ((event) => {
+          const { type, data } = JSON.parse(event.data);
+          if (lost || type !== "ack" || data.replayed !== undefined) return listener(event);
+          lost = true;
+          this.close();
+        });
+      }
+    };
+  `);
+  await page.reload();
+  await online(page);
+  await enter(page, "text", "once");
+  await until(page, `document.querySelector("[data-id=state]").textContent !== "online"`);
+  await online(page);
+  await enter(page, "text", "last");
+  await until(
+    page,
+    `document.querySelector(".messages li:last-child .text")?.textContent === "last"`,
+  );
+  assertEquals(await texts(page, ".messages .text"), ["once", "last"]);
+});
+
+inBrowser("a page stays away for as long as it is asked to", async (windows, { server }) => {
+  const page = await windows.open("/chat?room=draining");
+  const [connection] = server.connections;
+  connection!.outbox.send(JSON.stringify({ type: "draining", data: { retry_ms: 1000 } }));
+  const left = performance.now();
+  connection!.close({ code: 1012, reason: "" });
+  await until(page, `document.querySelector("[data-id=state]").textContent === "offline"`);
+  await online(page);
+  assert(performance.now() - left >= 1000);
 });
 
 Deno.test({
