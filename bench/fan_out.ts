@@ -3,6 +3,10 @@ import { median, type Row } from "./report.ts";
 
 const ROUNDS = 3;
 const SECONDS = 4;
+const TEXT = "hello, everyone in the room %n";
+/** What a room makes of the message: the bare loop sends the same, for a frame's size counts. */
+const EVENT =
+  `{"type":"chat","data":{"message":"${TEXT}","user":{"suffix":1,"properties":{}}},"offset":"1000"}`;
 
 /** Chat, committed and ordered, to many subscribers, beside a bare loop that commits nothing. */
 export async function fanOut(connections: number): Promise<Row> {
@@ -11,7 +15,6 @@ export async function fanOut(connections: number): Promise<Row> {
     publishers: 8,
     window: 4,
     seconds: SECONDS,
-    message: '{"type":"chat","data":"hello, everyone in the room %n"}',
     counted: '{"type":"chat"',
     marked: true,
   };
@@ -21,10 +24,11 @@ export async function fanOut(connections: number): Promise<Row> {
   await using floor = await startFloor();
   await using tallyroom = await startTallyroom();
   for (let round = 0; round < ROUNDS; round++) {
-    const bare = await load({ ...plan, port: floor.port, path: "/" });
+    const bare = await load({ ...plan, message: EVENT, port: floor.port, path: "/" });
     floors.push(bare.delivered / bare.seconds);
     const room = await load({
       ...plan,
+      message: `{"type":"chat","data":"${TEXT}"}`,
       port: tallyroom.port,
       path: `/websocket?room=bench-${round}`,
       setup: '{"type":"subscribe","data":"chat"}',
