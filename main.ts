@@ -67,7 +67,10 @@ function settingsOrExit(): Settings {
 
 async function storeOrExit(settings: Settings): Promise<Store> {
   try {
-    return await Store.open(storeOptions(settings));
+    return await Store.open({
+      ...storeOptions(settings),
+      report: (event, error) => log.warn(`store ${event}`, { error }),
+    });
   } catch (error) {
     const place = settings.KV_URL ?? settings.KV_PATH ?? "its default place";
     console.error(`Cannot open the store at ${place}: ${error}`);

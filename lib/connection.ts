@@ -96,21 +96,14 @@ export class Connection implements Member {
     this.#received++;
     if (this.#left) return;
     this.#services.traffic.received++;
-    if (typeof frame !== "string") {
-      return this.#fail(undefined, new ProtocolError("invalid_message", "Send text frames.", ""));
-    }
-    if (!fitsBytes(frame, this.#services.maxMessageBytes)) return this.#refuseSize();
     const verdict = this.#rate.take(this.#services.now());
     if (verdict === "abusive") return this.#expel(CloseReasons.rateLimited);
-    const { message, ...rest } = decodeMessage(frame);
-    if (verdict === "limited") {
-      const { rate, burst } = this.#rate;
-      const limits = `at most ${rate} messages a second, ${burst} at once`;
-      const error = new ProtocolError("rate_limited", `Not applied; send ${limits}.`);
-      return this.#fail(message?.id, error);
-    }
-    if (message) this.#dispatch(message, frame.length);
-    else if ("fault" in rest && rest.fault) this.#fail(rest.id, rest.fault);
+    if (typeof frame !== "string") return this.#fail(undefined, notText());
+    if (!fitsBytes(frame, this.#services.maxMessageBytes)) return this.#refuseSize();
+    const { message, fault, id } = decodeMessage(frame);
+    if (verdict === "limited") this.#fail(id, rateLimited(this.#rate));
+    else if (fault) this.#fail(id, fault);
+    else if (message) this.#dispatch(message, frame.length);
   }
 
   /** Tells of a failure that no message of the sender's caused. */
@@ -262,4 +255,15 @@ export class Connection implements Member {
     this.#fail(undefined, error);
     this.#expel(CloseReasons.tooLarge);
   }
+}
+
+function notText(): ProtocolError {
+  return new ProtocolError("invalid_message", "Send text frames, not binary ones.", "");
+}
+
+function rateLimited({ rate, burst }: RateLimit): ProtocolError {
+  return new ProtocolError(
+    "rate_limited",
+    `Nothing was applied: send at most ${rate} messages a second, ${burst} at once.`,
+  );
 }

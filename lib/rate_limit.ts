@@ -9,14 +9,14 @@ export class RateLimit {
   #tokens: number;
   #refilledAt: number;
 
-  /** @param now milliseconds, of any clock that does not go back. */
+  /** @param now milliseconds; a clock that is set back only costs the time by which it was. */
   constructor(readonly rate: number, readonly burst: number, now: number) {
     this.#tokens = burst;
     this.#refilledAt = now;
   }
 
   take(now: number): Verdict {
-    const refill = (now - this.#refilledAt) * this.rate / 1000;
+    const refill = Math.max(0, now - this.#refilledAt) * this.rate / 1000;
     this.#tokens = Math.min(this.burst, this.#tokens + refill) - 1;
     this.#refilledAt = now;
     if (this.#tokens >= 0) return "accepted";

@@ -51,7 +51,8 @@ const schema = z.object({
   MAX_SUBSCRIPTIONS: wholeNumber(1, 100_000).default(256),
   MAX_RELAYS: wholeNumber(1, 100_000).default(256),
   MAX_POLL_ANSWERS: wholeNumber(1, 100_000).default(1000),
-  MAX_ID_BYTES: wholeNumber(1, 1024).default(256),
+  // A key in the store takes 2 KiB. It may hold three names, and a NUL in one counts twice.
+  MAX_ID_BYTES: wholeNumber(1, 320).default(256),
   MAX_DEPTH: wholeNumber(1, 1000).default(100),
 }).refine((settings) => !(settings.KV_PATH && settings.KV_URL), {
   path: ["KV_URL"],

@@ -92,9 +92,14 @@ export class Batch {
    */
   deliver(told = false): void {
     for (const { job, outcome, entry, seat } of this.#decided) {
-      if (entry) job.room.deliver(entry);
-      for (const member of seat?.members ?? []) member.outbox.send(profileMessage(member));
-      if (!told) job.settled(outcome);
+      try {
+        if (entry) job.room.deliver(entry);
+        for (const member of seat?.members ?? []) member.outbox.send(profileMessage(member));
+        if (!told) job.settled(outcome);
+      } catch (error) {
+        // What fails for one must not keep from the others what has been committed for them.
+        toProtocolError(error);
+      }
     }
     for (const transaction of this.transactions()) transaction.touch();
   }

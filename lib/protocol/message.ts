@@ -20,10 +20,13 @@ const envelope = z.looseObject({
     .optional(),
 });
 
-/** What a frame holds: a message, nothing to act on, or a fault and the id to answer it with. */
-export type Decoded =
-  | { readonly message: Message }
-  | { readonly message?: undefined; readonly fault?: ProtocolError; readonly id?: string | number };
+/** What a frame holds: a message, a fault, or neither where there is nothing to act on. */
+export interface Decoded {
+  readonly message?: Message;
+  readonly fault?: ProtocolError;
+  /** What to answer with, where there is one. */
+  readonly id?: string | number;
+}
 
 /**
  * Decodes one text frame. An object with neither `type` nor `event` is nothing to act on, by the
@@ -47,7 +50,7 @@ export function decodeMessage(frame: string): Decoded {
   }
   if (value.type === undefined) return {};
   const result = envelope.safeParse(value);
-  if (result.success) return { message: value as unknown as Message };
+  if (result.success) return { message: value as unknown as Message, id: result.data.id };
   const { id } = value;
   return {
     fault: invalidMessage(result.error),

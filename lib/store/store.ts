@@ -11,6 +11,8 @@ export interface StoreLocation {
 export interface StoreOptions extends StoreLocation {
   /** How long one call may take, in milliseconds. */
   readonly timeoutMs: number;
+  /** Told when the store goes away, and why, and when it is back. */
+  readonly report?: (event: "away" | "back", error?: unknown) => void;
   /** Whether the engine is the runtime's own, in this process, and not a server's. */
   readonly embedded: boolean;
 }
@@ -28,13 +30,14 @@ export class Store {
   readonly calls = { reads: 0, commits: 0 };
   readonly #kv: Deno.Kv;
   readonly #timeoutMs: number;
+  readonly #report: NonNullable<StoreOptions["report"]>;
   #return: PromiseWithResolvers<void> | undefined;
   #probeTimer: ReturnType<typeof setTimeout> | undefined;
   #closed = false;
 
   private constructor(
     kv: Deno.Kv,
-    timeoutMs: number,
+    { timeoutMs, report = () => {} }: StoreOptions,
     /** How many checks one commit may have. */
     readonly maxChecks: number,
     /**
@@ -45,12 +48,14 @@ export class Store {
   ) {
     this.#kv = kv;
     this.#timeoutMs = timeoutMs;
+    this.#report = report;
   }
 
   /** Opens the store; rejects when a server does not answer in time. */
-  static async open({ path, url, timeoutMs, embedded }: StoreOptions): Promise<Store> {
+  static async open(options: StoreOptions): Promise<Store> {
+    const { path, url, timeoutMs, embedded } = options;
     const kv = await deadline(Deno.openKv(url ?? path), timeoutMs);
-    return embedded ? new Store(kv, timeoutMs, 90, 1) : new Store(kv, timeoutMs, 10, 16);
+    return embedded ? new Store(kv, options, 90, 1) : new Store(kv, options, 10, 16);
   }
 
   /** Whether the last call failed to reach the store. */
@@ -123,13 +128,14 @@ export class Store {
     try {
       return await deadline(call, this.#timeoutMs);
     } catch (error) {
-      if (!isContention(error)) this.#leave();
+      if (!isContention(error)) this.#leave(error);
       throw error;
     }
   }
 
-  #leave(): void {
+  #leave(error: unknown): void {
     if (this.#return || this.#closed) return;
+    this.#report("away", error);
     this.#return = Promise.withResolvers();
     this.#probe();
   }
@@ -138,6 +144,7 @@ export class Store {
     this.#kv.get(["probe"]).then(() => {
       this.#return?.resolve();
       this.#return = undefined;
+      if (!this.#closed) this.#report("back");
     }, () => {
       if (!this.#closed) this.#probeTimer = setTimeout(() => this.#probe(), PROBE_INTERVAL_MS);
     });

@@ -40,8 +40,10 @@ export class TestClient implements AsyncDisposable {
     return client;
   }
 
+  /** Sends text or bytes as they are, and anything else as JSON. */
   send(message: unknown): void {
-    this.#socket.send(typeof message === "string" ? message : JSON.stringify(message));
+    const raw = typeof message === "string" || message instanceof Uint8Array;
+    this.#socket.send(raw ? message as string : JSON.stringify(message));
   }
 
   /** Sends with an id, and resolves to the ack's data; rejects with the error's code. */

@@ -106,6 +106,29 @@ Deno.test("subscriptions, ids, depth and properties have their bounds", async ()
   await refused({ type: "broadcast", data: { to: 5, type: "x" } }, "data.to");
 });
 
+Deno.test("a frame that holds no message is told of, or ignored, and closes nothing", async () => {
+  await using server = await startServer();
+  await using ann = await server.connect();
+  const error = async (frame: unknown): Promise<[string, unknown]> => {
+    const before = ann.messages.length;
+    ann.send(frame);
+    await ann.settled();
+    const [answer] = ann.messages.slice(before).filter(({ type }) => type !== "profile");
+    return [answer.data?.code ?? answer.type, answer.data?.path];
+  };
+  assertEquals(await error(new TextEncoder().encode('{"type":"profile"}')), [
+    "invalid_message",
+    "",
+  ]);
+  assertEquals(await error("{"), ["invalid_json", undefined]);
+  assertEquals(await error('"text"'), ["invalid_message", ""]);
+  assertEquals(await error({ type: 5 }), ["invalid_message", "type"]);
+  assertEquals(await error({ type: "profile", id: {} }), ["invalid_message", "id"]);
+  // Neither of these is anything to answer: the ack is that of the request behind it.
+  assertEquals(await error({ id: 1, data: 2 }), ["ack", undefined]);
+  assertEquals(await error({ event: "some-event-name" }), ["ack", undefined]);
+});
+
 Deno.test("an address has only so many connections, and gets them back", async () => {
   await using server = await startServer({ MAX_CONNECTIONS_PER_ADDRESS: "2" });
   await using _ann = await server.connect();
@@ -166,6 +189,14 @@ Deno.test("odd names of rooms are names like any other", async () => {
     )).json();
     assertEquals([details.room, details.offset, details.connections], [name, "1", 1]);
   }
+  // The longest keys that names can make, of the bytes that take most.
+  const longest = "\u0000".repeat(256);
+  await using ben = await server.connect(new URLSearchParams({ room: longest }).toString());
+  await ben.ask({ type: "poll", data: { id: longest, answer: longest } });
+  await ben.ask({ type: "poll", data: { id: longest, answer: "x".repeat(256) } });
+  await ben.ask({ type: "chat", data: 1, key: "\u0000".repeat(64) });
+  await ben.ask({ type: "subscribe", data: "poll" });
+  assertEquals((await ben.next("poll")).data.stats, { ["x".repeat(256)]: 1 });
   const nowhere = await (await fetch(`${server.url}/details?room=nobody-was-here`)).json();
   assertEquals([nowhere.exists, nowhere.offset], [false, "0"]);
 });
