@@ -224,6 +224,19 @@ Deno.test("admins are made by the right signature only", async () => {
   assertEquals(ben.profile.role, "user");
 });
 
+Deno.test("the signature that the first source's text computes makes an admin", async () => {
+  await using server = await startServer({}, { now: () => 1631756233699 });
+  await using ann = await server.connect("room=testRoom");
+  ann.send({
+    type: "authenticate",
+    data: {
+      ts: "1631756233699",
+      key: "89d88bb54565ea81c0d31c817eddba48c2fbbb0414fb4bb87c799bb2e824804a",
+    },
+  });
+  assertEquals((await ann.next("profile")).data.role, "admin");
+});
+
 Deno.test("five wrong signatures in a row close the socket with 4401", async () => {
   await using server = await startServer();
   const ann = await server.connect("room=a");

@@ -22,6 +22,8 @@ interface StagedCounter {
   readonly base: bigint;
   readonly seenAt: number;
   delta: bigint;
+  /** Whether anything is added, be it 0: that makes a counter, too. */
+  added: boolean;
   /** Set: the commit checks it. */
   readonly version?: string | null;
 }
@@ -48,7 +50,7 @@ export class StagedCounters {
       const base = fromSum(value as Deno.KvU64 | null);
       const guarded = this.#risky.has(id) || magnitude(base) > INNER_RANGE;
       const version = guarded ? versionstamp : undefined;
-      this.#staged.set(id, { base, seenAt: this.now, delta: 0n, version });
+      this.#staged.set(id, { base, seenAt: this.now, delta: 0n, added: false, version });
     });
   }
 
@@ -61,13 +63,14 @@ export class StagedCounters {
   add(id: string, delta: bigint): void {
     const staged = this.#stagedOrSeen(id);
     staged.delta += delta;
+    staged.added = true;
     this.#staged.set(id, staged);
     this.cost.spend(staged.version === undefined ? 0 : 1, 1, 0);
   }
 
   fill(atomic: Deno.AtomicOperation): void {
-    for (const [id, { delta, version }] of this.#staged) {
-      if (delta === 0n) continue;
+    for (const [id, { delta, added, version }] of this.#staged) {
+      if (!added) continue;
       const key = keys.counter(this.room, id);
       if (version !== undefined) atomic.check({ key, versionstamp: version });
       atomic.sum(key, BigInt.asUintN(64, delta));
@@ -81,16 +84,16 @@ export class StagedCounters {
     }
   }
 
-  /** The ids of the counters that have changed. */
+  /** The ids of the counters that have been added to. */
   touched(): string[] {
-    return [...this.#staged].filter(([, { delta }]) => delta !== 0n).map(([id]) => id);
+    return [...this.#staged].filter(([, { added }]) => added).map(([id]) => id);
   }
 
   #stagedOrSeen(id: string): StagedCounter {
     const staged = this.#staged.get(id);
     if (staged) return staged;
     const { value, at } = this.seen.get(id)!;
-    return { base: value, seenAt: at, delta: 0n };
+    return { base: value, seenAt: at, delta: 0n, added: false };
   }
 }
 
