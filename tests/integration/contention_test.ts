@@ -2,6 +2,7 @@ import { assertEquals } from "@std/assert";
 import type { TestClient } from "../harness/client.ts";
 import { seededRandom } from "../harness/random.ts";
 import { onEveryStore } from "../harness/stores.ts";
+import { range } from "../harness/util.ts";
 
 const SERVERS = 3;
 const CLIENTS = 2;
@@ -65,7 +66,3 @@ onEveryStore("several servers that write one room keep its order and its sums", 
   assertEquals(votes.reduce((sum, count) => sum + count, 0), clients.length);
   await Promise.all(clients.map((client) => client.close()));
 }, { durable: true });
-
-function range(from: number, to: number): number[] {
-  return Array.from({ length: to - from + 1 }, (_, i) => from + i);
-}

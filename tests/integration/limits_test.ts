@@ -3,6 +3,7 @@ import { RawSocket } from "../../bench/raw_socket.ts";
 import { TestClient } from "../harness/client.ts";
 import { authentication, promote } from "../harness/admin.ts";
 import { startServer } from "../harness/server.ts";
+import { pause, range } from "../harness/util.ts";
 
 Deno.test("an oversized message closes its sender with 1009, and nobody else", async () => {
   await using server = await startServer();
@@ -330,12 +331,4 @@ function nested(depth: number): unknown {
   let value: unknown = 1;
   for (let i = 0; i < depth; i++) value = i % 2 ? [value] : { value };
   return value;
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
-}
-
-function range(from: number, to: number): number[] {
-  return Array.from({ length: to - from + 1 }, (_, i) => from + i);
 }

@@ -3,6 +3,7 @@ import { Denokv, denokvProgram } from "../harness/denokv.ts";
 import { ServerProcess } from "../harness/process.ts";
 import { seededRandom } from "../harness/random.ts";
 import { startServer } from "../harness/server.ts";
+import { pause } from "../harness/util.ts";
 
 /** What takes the store away, and brings it back. */
 const OUTAGES: Record<string, { away(store: Denokv): unknown; back(store: Denokv): unknown }> = {
@@ -98,8 +99,4 @@ async function health(url: string): Promise<number> {
   const response = await fetch(`${url}/healthz`);
   await response.body?.cancel();
   return response.status;
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

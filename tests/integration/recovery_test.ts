@@ -3,6 +3,7 @@ import { promote } from "../harness/admin.ts";
 import type { TestClient } from "../harness/client.ts";
 import { seededRandom } from "../harness/random.ts";
 import { onEveryStore } from "../harness/stores.ts";
+import { range } from "../harness/util.ts";
 
 onEveryStore("subscribing since an offset, or for some history, tells the past", async (start) => {
   await using server = await start({ HISTORY_LIMIT: "50", RATE_BURST: "1000" });
@@ -145,7 +146,3 @@ onEveryStore("a wiped store begins another life, and sends everyone there", asyn
   const chat = await again.next("chat");
   assertEquals([chat.data.message, chat.offset], ["after", "1"]);
 });
-
-function range(from: number, to: number): number[] {
-  return Array.from({ length: to - from + 1 }, (_, i) => from + i);
-}

@@ -3,6 +3,7 @@ import { promote } from "../harness/admin.ts";
 import type { TestClient } from "../harness/client.ts";
 import { seededRandom } from "../harness/random.ts";
 import { onEveryStore } from "../harness/stores.ts";
+import { range } from "../harness/util.ts";
 
 onEveryStore("a room is greeted, logged into and talked in", async (start) => {
   await using server = await start();
@@ -334,8 +335,4 @@ function sameMembers(a: Record<string, number>, b: Record<string, number>): bool
   const entries = (value: Record<string, number>): string =>
     JSON.stringify(Object.entries(value).sort(([x], [y]) => x < y ? -1 : 1));
   return entries(a) === entries(b);
-}
-
-function range(from: number, to: number): number[] {
-  return Array.from({ length: to - from + 1 }, (_, i) => from + i);
 }
