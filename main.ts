@@ -24,12 +24,7 @@ for (const event of ["error", "unhandledrejection"] as const) {
 
 const store = await storeOrExit(settings);
 const server = new Server({ settings, store });
-const http = Deno.serve({
-  port: settings.PORT,
-  hostname: settings.HOST,
-  onListen: ({ hostname, port }) =>
-    log.info("listening", { hostname, port, instance: server.instance }),
-}, createHandler(createApp(server)));
+const http = serveOrExit(settings);
 
 let stopping = false;
 for (
@@ -43,7 +38,8 @@ for (
 }
 
 async function stop(signal: string): Promise<void> {
-  log.info("stopping", { signal, connections: server.connections.size });
+  const connections = server.connections.size;
+  log.info(`stopping on ${signal}`, { signal, connections });
   setTimeout(() => Deno.exit(1), SHUTDOWN_MS);
   await server.drain();
   // Closing the listener in the same tick would tell clients 1001 in place of 1012.
@@ -60,8 +56,7 @@ function settingsOrExit(): Settings {
     return readSettings(Deno.env.toObject());
   } catch (error) {
     if (!(error instanceof SettingsError)) throw error;
-    console.error(error.message);
-    Deno.exit(1);
+    exit(error.message);
   }
 }
 
@@ -73,7 +68,24 @@ async function storeOrExit(settings: Settings): Promise<Store> {
     });
   } catch (error) {
     const place = settings.KV_URL ?? settings.KV_PATH ?? "its default place";
-    console.error(`Cannot open the store at ${place}: ${error}`);
-    Deno.exit(1);
+    exit(`Cannot open the store at ${place}: ${error}`);
   }
+}
+
+function serveOrExit({ PORT: port, HOST: hostname }: Settings): Deno.HttpServer {
+  const { instance } = server;
+  const onListen = (address: Deno.NetAddr): void => {
+    log.info(`listening on port ${address.port}`, { ...address, instance });
+  };
+  try {
+    return Deno.serve({ port, hostname, onListen }, createHandler(createApp(server)));
+  } catch (error) {
+    exit(`Cannot listen on ${hostname}:${port}: ${error}`);
+  }
+}
+
+/** Ends a start that cannot succeed, with one line that says why. */
+function exit(reason: string): never {
+  console.error(reason);
+  Deno.exit(1);
 }

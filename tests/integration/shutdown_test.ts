@@ -53,21 +53,48 @@ Deno.test("a client that has stopped reading does not hold the end up", async ()
 });
 
 Deno.test("bad settings stop the start with one line that says which and why", async () => {
-  const { code, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "--allow-all", "main.ts"],
-    cwd: new URL("../..", import.meta.url),
-    env: { PORT: "http", KV_PATH: ":memory:" },
-  }).output();
+  const { code, stderr } = await startAndFail({ PORT: "http", KV_PATH: ":memory:" });
   assertEquals(code, 1);
-  const lines = new TextDecoder().decode(stderr).trim().split("\n");
+  const lines = stderr.trim().split("\n");
   assertEquals(lines.length, 1, lines.join("\n"));
   assertStringIncludes(lines[0]!, 'PORT must be a whole number from 0 to 65535 (received "http")');
+});
+
+Deno.test("a port or a store that is not to be had stops the start with a line, too", async () => {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr;
+  for (
+    const [environment, line] of [
+      [{ HOST: "127.0.0.1", PORT: String(port), KV_PATH: ":memory:" }, "Cannot listen on"],
+      [{ PORT: "0", KV_PATH: "/no/such/folder/kv" }, "Cannot open the store at /no/such/folder/kv"],
+    ] as const
+  ) {
+    const { code, stderr } = await startAndFail(environment);
+    assertEquals(code, 1);
+    assertStringIncludes(stderr, line);
+    assertEquals(stderr.trim().split("\n").length, 1, stderr);
+  }
 });
 
 Deno.test("log lines are JSON objects, one an event", async () => {
   const server = await ServerProcess.start({ KV_PATH: ":memory:" });
   await server.end("SIGTERM");
   const events = server.output.trim().split("\n").map((line) => JSON.parse(line));
-  assertEquals(events.map(({ message }) => message), ["listening", "stopping", "stopped"]);
+  assertEquals(events.map(({ message }) => message.split(" ")[0]), [
+    "listening",
+    "stopping",
+    "stopped",
+  ]);
   assertEquals(events[0].port, server.port);
 });
+
+async function startAndFail(
+  env: Record<string, string>,
+): Promise<{ code: number; stderr: string }> {
+  const { code, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "--allow-all", "main.ts"],
+    cwd: new URL("../..", import.meta.url),
+    env: { LOG_LEVEL: "error", ...env },
+  }).output();
+  return { code, stderr: new TextDecoder().decode(stderr) };
+}
