@@ -122,7 +122,7 @@ export class Connection implements Member {
     this.#left = true;
     this.#waiting.length = 0;
     this.#services.onLeave(this);
-    this.outbox.close(CloseReasons.normal);
+    this.outbox.end();
   }
 
   #dispatch(message: Message, size: number): void {

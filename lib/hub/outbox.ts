@@ -106,6 +106,11 @@ export class Outbox {
     }
   }
 
+  /** Sends nothing more, for a socket that has closed by itself: closing it again would be seen. */
+  end(): void {
+    this.#closed = true;
+  }
+
   #flush(): void {
     const frames = this.#pending;
     this.#pending = undefined;

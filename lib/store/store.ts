@@ -17,13 +17,15 @@ export interface StoreOptions extends StoreLocation {
   readonly embedded: boolean;
 }
 
-/** How often an absent store is tried again, in milliseconds. */
-const PROBE_INTERVAL_MS = 250;
+/** How often an absent store is tried again, at first and later, and how many tries may hang. */
+const FIRST_PROBE_MS = 100;
+const LAST_PROBE_MS = 2000;
+const MAX_PROBES = 20;
 
 /**
  * The key-value store, with a deadline around every call, since the runtime retries for ever
  * against a server that is away. A call that misses its deadline, or fails, puts the store
- * {@linkcode Store.away}; while it is, one probe at a time looks for its return.
+ * {@linkcode Store.away}; while it is, it is probed for its return.
  */
 export class Store {
   /** Calls since the start, for `/stats` and for the promise that idle rooms make none. */
@@ -33,6 +35,7 @@ export class Store {
   readonly #report: NonNullable<StoreOptions["report"]>;
   #return: PromiseWithResolvers<void> | undefined;
   #probeTimer: ReturnType<typeof setTimeout> | undefined;
+  #probes = 0;
   #closed = false;
 
   private constructor(
@@ -137,17 +140,25 @@ export class Store {
     if (this.#return || this.#closed) return;
     this.#report("away", error);
     this.#return = Promise.withResolvers();
-    this.#probe();
+    this.#probe(FIRST_PROBE_MS);
   }
 
-  #probe(): void {
-    this.#kv.get(["probe"]).then(() => {
-      this.#return?.resolve();
-      this.#return = undefined;
-      if (!this.#closed) this.#report("back");
-    }, () => {
-      if (!this.#closed) this.#probeTimer = setTimeout(() => this.#probe(), PROBE_INTERVAL_MS);
-    });
+  /** Asks again and again, since the runtime tries one that was asked early ever more rarely. */
+  #probe(pause: number): void {
+    if (this.#probes < MAX_PROBES) {
+      this.#probes++;
+      this.#kv.get(["probe"]).then(() => this.#comeBack(), () => {}).finally(() => this.#probes--);
+    }
+    const next = Math.min(pause * 2, LAST_PROBE_MS);
+    this.#probeTimer = setTimeout(() => this.#probe(next), pause);
+  }
+
+  #comeBack(): void {
+    if (!this.#return || this.#closed) return;
+    clearTimeout(this.#probeTimer);
+    this.#return.resolve();
+    this.#return = undefined;
+    this.#report("back");
   }
 }
 
