@@ -42,7 +42,11 @@ export async function startServer(
     [Symbol.asyncDispose]: async () => {
       await server.drain();
       await new Promise((resolve) => setTimeout(resolve, 20));
-      await http.shutdown();
+      // A socket that was upgraded and never opened would hold the listener's end up for ever.
+      let timer: ReturnType<typeof setTimeout> | undefined;
+      const tooLong = new Promise((resolve) => timer = setTimeout(resolve, 1000));
+      await Promise.race([http.shutdown(), tooLong]);
+      clearTimeout(timer);
       store.close();
     },
   };

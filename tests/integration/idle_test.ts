@@ -29,3 +29,36 @@ Deno.test("who has left leaves nothing behind", async () => {
   while (server.server.connections.size > 0) await new Promise((resolve) => setTimeout(resolve, 5));
   assertEquals(server.server.hub.rooms.size, 0);
 });
+
+Deno.test({
+  name: "who vanishes before the socket has opened leaves no ghost",
+  // The runtime holds on to what it has upgraded and lost.
+  sanitizeOps: false,
+  sanitizeResources: false,
+  fn: vanish,
+});
+
+async function vanish(): Promise<void> {
+  await using server = await startServer();
+  const request = [
+    "GET /websocket?room=ghost HTTP/1.1",
+    "Host: x",
+    "Upgrade: websocket",
+    "Connection: Upgrade",
+    "Sec-WebSocket-Version: 13",
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+  ];
+  for (let i = 0; i < 20; i++) {
+    using connection = await Deno.connect({ hostname: "127.0.0.1", port: server.port });
+    await connection.write(new TextEncoder().encode(`${request.join("\r\n")}\r\n\r\n`));
+  }
+  await using ann = await server.connect("room=here");
+  await ann.settled();
+  // The runtime never tells of such a socket again, so this takes until a deadline of 10 seconds.
+  const { rooms } = server.server.hub;
+  const until = performance.now() + 15_000;
+  while (rooms.has("ghost") && performance.now() < until) {
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  assertEquals([...rooms.keys()], ["here"]);
+}

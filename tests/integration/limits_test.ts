@@ -156,7 +156,9 @@ Deno.test("a refused upgrade is an HTTP error that says why", async () => {
   // Header values in any case, and lists without spaces, are as good as others.
   assertEquals(await status("/websocket", { Upgrade: "WebSocket" }), 101);
   assertEquals(await status("/websocket", { "Sec-WebSocket-Protocol": "a,b" }), 101);
-  assertEquals(server.server.hub.rooms.has("x".repeat(257)), false);
+  // An upgrade that the runtime refuses gives its place back.
+  assertEquals(await status("/websocket?room=broken", { Connection: "close" }), 400);
+  assertEquals(server.server.hub.rooms.has("broken"), false);
 });
 
 Deno.test("the session comes back by cookie and by query, and is told by header", async () => {
