@@ -116,11 +116,7 @@ function connectionRequest(context: AppContext, server: Server): ConnectionReque
   const checked = <T>(name: string, schema: typeof topic | typeof offset, value: string): T => {
     const result = schema.safeParse(value);
     if (result.success) return result.data as T;
-    throw new ProtocolError(
-      "invalid_message",
-      `${name}${invalidMessage(result.error).message}`,
-      name,
-    );
+    throw invalidMessage(result.error, name);
   };
   const topics = (query("subscribe") ?? "").split(",").filter((text) => text !== "")
     .map((text) => checked<string>("subscribe", topic, text));

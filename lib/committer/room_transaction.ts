@@ -158,11 +158,6 @@ export class RoomTransaction implements RoomView {
     return this.#log.entries.length;
   }
 
-  /** The seats whose profile has changed. */
-  changedSeats(): Iterable<Seat> {
-    return this.#profiles.keys();
-  }
-
   /** Wakes the feed for every counter and poll that has changed. */
   touch(): void {
     for (const id of this.#counters.touched()) this.room.feed.touch("counter", id);

@@ -42,10 +42,6 @@ export class Outbox {
     this.#checkEvery = maxBufferedBytes >> 4;
   }
 
-  get closed(): boolean {
-    return this.#closed;
-  }
-
   /** Sends one message, given as its JSON text. After the close it does nothing. */
   send(frame: string): void {
     if (!this.#batch) return this.#write(frame);

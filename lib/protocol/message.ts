@@ -58,9 +58,13 @@ export function decodeMessage(frame: string): Decoded {
   };
 }
 
-/** The `invalid_message` that tells the first fault a schema found. */
-export function invalidMessage(error: z.ZodError): ProtocolError {
+/**
+ * The `invalid_message` that tells the first fault a schema found.
+ *
+ * @param whole what to name where the fault is not in a part: a message has no name.
+ */
+export function invalidMessage(error: z.ZodError, whole = ""): ProtocolError {
   const issue = error.issues[0]!;
-  const path = issue.path.map(String).join(".");
+  const path = issue.path.map(String).join(".") || whole;
   return new ProtocolError("invalid_message", `${path || "The message"}: ${issue.message}.`, path);
 }

@@ -16,7 +16,7 @@ export function parseTopic(text: string): Topic {
 }
 
 /** The kinds of room state whose newest value subscribers get; see the state feed. */
-export const STATE_EVENTS = ["counter", "poll", "ephemeralPoll"] as const;
+const STATE_EVENTS = ["counter", "poll", "ephemeralPoll"] as const;
 export type StateEvent = typeof STATE_EVENTS[number];
 /** Those that are kept in the store. */
 export type StoredStateEvent = Exclude<StateEvent, "ephemeralPoll">;

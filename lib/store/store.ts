@@ -1,14 +1,11 @@
 import { deadline } from "./deadline.ts";
 
-/** Where the store is: at most one of the two, neither for the runtime's own place for the app. */
-export interface StoreLocation {
+/** Where the store is, and how it is dealt with; without `path` and `url`, the runtime's own place. */
+export interface StoreOptions {
   /** A file, or `:memory:`. */
   readonly path?: string;
-  /** The URL of a KV Connect server. */
+  /** The URL of a KV Connect server, in place of `path`. */
   readonly url?: string;
-}
-
-export interface StoreOptions extends StoreLocation {
   /** How long one call may take, in milliseconds. */
   readonly timeoutMs: number;
   /** Told when the store goes away, and why, and when it is back. */
@@ -89,10 +86,10 @@ export class Store {
     return (await Promise.all(calls)).flat();
   }
 
-  /** The entries of `selector` in key order, or from its end with `reverse`; at most `limit`. */
+  /** The entries of `selector` in key order, at most `limit`. */
   list<T>(
     selector: Deno.KvListSelector,
-    options: { limit: number; reverse?: boolean },
+    options: { limit: number },
   ): Promise<Deno.KvEntry<T>[]> {
     const batchSize = Math.min(500, options.limit);
     return this.#read(() => Array.fromAsync(this.#kv.list<T>(selector, { ...options, batchSize })));
