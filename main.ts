@@ -9,6 +9,8 @@ import { createApp, createHandler } from "./routes/app.ts";
 const CLOSING_MS = 100;
 /** When a shutdown that hangs is given up, in milliseconds. */
 const SHUTDOWN_MS = 3500;
+/** Whether this is one of several isolates, which share the port. */
+const parallel = "WorkerGlobalScope" in globalThis;
 
 const settings = settingsOrExit();
 await configureLog(settings.LOG_LEVEL, Deno.stdout.isTerminal());
@@ -23,7 +25,11 @@ for (const event of ["error", "unhandledrejection"] as const) {
 }
 
 const store = await storeOrExit(settings);
-const server = new Server({ settings, store });
+const server = new Server({
+  settings,
+  store,
+  report: (event, properties) => log.warn(event, properties),
+});
 const http = serveOrExit(settings);
 
 let stopping = false;
@@ -40,7 +46,7 @@ for (
 async function stop(signal: string): Promise<void> {
   const connections = server.connections.size;
   log.info(`stopping on ${signal}`, { signal, connections });
-  setTimeout(() => Deno.exit(1), SHUTDOWN_MS);
+  setTimeout(() => end(1), SHUTDOWN_MS);
   await server.drain();
   // Closing the listener in the same tick would tell clients 1001 in place of 1012.
   await new Promise((resolve) => setTimeout(resolve, CLOSING_MS));
@@ -48,7 +54,7 @@ async function stop(signal: string): Promise<void> {
   await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, CLOSING_MS))]);
   store.close();
   log.info("stopped");
-  Deno.exit(0);
+  end(0);
 }
 
 function settingsOrExit(): Settings {
@@ -78,7 +84,10 @@ function serveOrExit({ PORT: port, HOST: hostname }: Settings): Deno.HttpServer 
     log.info(`listening on port ${address.port}`, { ...address, instance });
   };
   try {
-    return Deno.serve({ port, hostname, onListen }, createHandler(createApp(server)));
+    return Deno.serve(
+      { port, hostname, onListen, reusePort: parallel },
+      createHandler(createApp(server)),
+    );
   } catch (error) {
     exit(`Cannot listen on ${hostname}:${port}: ${error}`);
   }
@@ -87,5 +96,11 @@ function serveOrExit({ PORT: port, HOST: hostname }: Settings): Deno.HttpServer 
 /** Ends a start that cannot succeed, with one line that says why. */
 function exit(reason: string): never {
   console.error(reason);
-  Deno.exit(1);
+  end(1);
+}
+
+/** Ends the process; of several isolates, this one, and the others are told. */
+function end(code: number): never {
+  if (parallel) (globalThis as unknown as Worker).postMessage({ code });
+  Deno.exit(code);
 }

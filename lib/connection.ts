@@ -1,6 +1,7 @@
 import type { AdminAuthentication, AdminVerifier } from "./auth/admin.ts";
 import type { Command, LocalContext } from "./commands/command.ts";
 import type { FindCommand } from "./commands/index.ts";
+import { type Mail, MAX_MAILS_LENGTH } from "./committer/change.ts";
 import type { Committer } from "./committer/committer.ts";
 import type { Job, JobOutcome } from "./committer/job.ts";
 import { ProtocolError, toProtocolError } from "./errors.ts";
@@ -60,6 +61,7 @@ export class Connection implements Member {
   readonly details: ConnectionDetails;
   readonly topics: string[] = [];
   role: Role = "user";
+  status: "ONLINE" | "AWAY" = "ONLINE";
   gates?: Gate[];
   readonly #services: ConnectionServices;
   readonly #rate: RateLimit;
@@ -161,6 +163,7 @@ export class Connection implements Member {
         close: (reason) => this.close(reason),
       });
       this.#relay(message);
+      this.#services.committer.post(this.room, this.#relayMails(message));
       if (result instanceof Promise) {
         result.then((data) => this.#acknowledge(message.id, JSON.stringify(data ?? null)), answer);
       } else {
@@ -186,6 +189,10 @@ export class Connection implements Member {
       size,
       needs: () => command.needs?.(input, this) ?? [],
       handle: (view) => command.handle(input, view, this),
+      mails: () => {
+        const mails = this.#relayMails(message);
+        return this.#fit(mails) ? mails : [];
+      },
       settled: (outcome) => this.#settled(message, outcome),
     };
     this.#services.committer.submit(job);
@@ -196,7 +203,11 @@ export class Connection implements Member {
     if (outcome.error) {
       this.#fail(message.id, outcome.error);
     } else {
-      if (!outcome.repeated) this.#relay(message);
+      if (!outcome.repeated) {
+        this.#relay(message);
+        const mails = this.#relayMails(message);
+        if (!this.#fit(mails)) this.#services.committer.post(this.room, mails);
+      }
       this.#acknowledge(message.id, outcome.ack);
     }
     if (this.#waiting.length > 0) this.#resume();
@@ -214,14 +225,31 @@ export class Connection implements Member {
     return result.data;
   }
 
-  /** Shows a message that has taken effect to the admins who relay its type. */
-  #relay({ type, data }: Message): void {
-    const admins = this.room.relays.of(type);
-    if (!admins) return;
+  /** Shows a message that has taken effect to the admins here who relay its type. */
+  #relay(message: Message): void {
+    const { relays } = this.room;
+    if (relays.has(message.type)) relays.show(message.type, this.#relayed(message));
+  }
+
+  /** The mails that show a message to the admins on other isolates who relay its type. */
+  #relayMails(message: Message): Mail[] {
+    const { type } = message;
+    const peers = this.room.relays.elsewhere(type);
+    if (!peers) return [];
+    const text = this.#relayed(message);
+    return [...peers].map((to) => ({ to, kind: "relay", about: type, text }));
+  }
+
+  /** Whether mails fit into the commit of what they tell of. */
+  #fit(mails: readonly Mail[]): boolean {
+    return mails.length * (mails[0]?.text.length ?? 0) <= MAX_MAILS_LENGTH;
+  }
+
+  /** A message as admins are shown it, with all that is known of its sender but its secret. */
+  #relayed({ type, data }: Message): string {
     const { id: _secret, ...profile } = profileOf(this);
     const user = { id: this.seat.userId, client_id: this.clientId, ...profile };
-    const frame = JSON.stringify({ type: `relay:${type}`, data: { type, data, user } });
-    for (const admin of admins) admin.outbox.send(frame);
+    return JSON.stringify({ type: `relay:${type}`, data: { type, data, user } });
   }
 
   #acknowledge(id: AnswerId, data: string): void {

@@ -1,4 +1,6 @@
 import { AdminVerifier } from "./auth/admin.ts";
+import { Bus } from "./bus/bus.ts";
+import { openBroadcastChannel, type OpenChannel } from "./bus/channel.ts";
 import { createCommands } from "./commands/index.ts";
 import { checkSubscriptions } from "./commands/subscribe.ts";
 import type { CommandLimits } from "./commands/command.ts";
@@ -8,13 +10,14 @@ import { Entrance, type Entry } from "./entrance.ts";
 import { configMessage, profileMessage } from "./hub/greeting.ts";
 import { Heartbeat } from "./hub/heartbeat.ts";
 import { Hub } from "./hub/hub.ts";
+import type { Room } from "./hub/room.ts";
 import type { Sink } from "./hub/outbox.ts";
 import { type ReplayStart, subscribeFrom } from "./hub/replay.ts";
 import { isStateTopic } from "./hub/room.ts";
 import { CloseReasons } from "./protocol/close_codes.ts";
 import { createFields, type Fields } from "./protocol/fields.ts";
 import type { Settings } from "./settings.ts";
-import { type Head, keys } from "./store/keys.ts";
+import { type AliveRecord, type Head, keys } from "./store/keys.ts";
 import { Log } from "./store/log.ts";
 import { StoredState } from "./store/state.ts";
 import type { Store } from "./store/store.ts";
@@ -31,6 +34,9 @@ export interface ServerOptions {
   /** Milliseconds since 1970. */
   readonly now?: () => number;
   readonly random?: () => number;
+  readonly openChannel?: OpenChannel;
+  /** Told of what is worth a line in the log. */
+  readonly report?: (event: string, properties: Record<string, unknown>) => void;
 }
 
 /** What a connection asks for in its URL. */
@@ -56,19 +62,22 @@ export class Server {
   draining = false;
   readonly #log: Log;
   readonly #committer: Committer;
+  /** The way to other isolates; absent where the store is this one's alone. */
+  readonly #bus: Bus | undefined;
   readonly #services: ConnectionServices;
   readonly #limits: CommandLimits;
   readonly #heartbeat: Heartbeat;
   readonly #now: () => number;
   readonly #random: () => number;
 
-  constructor({ settings, store, now = Date.now, random = Math.random }: ServerOptions) {
+  constructor(options: ServerOptions) {
+    const { settings, store, now = Date.now, random = Math.random } = options;
     this.settings = settings;
     this.store = store;
     this.#now = now;
     this.#random = random;
     this.#heartbeat = new Heartbeat(now);
-    this.hub = new Hub(new StoredState(store));
+    this.hub = new Hub(new StoredState(store), now);
     this.#log = new Log(store, {
       now,
       historySeconds: settings.HISTORY_SECONDS,
@@ -89,7 +98,11 @@ export class Server {
       historySeconds: settings.HISTORY_SECONDS,
       sessionSeconds: settings.SESSION_SECONDS,
       maxPollAnswers: settings.MAX_POLL_ANSWERS,
+      maxPeers: settings.MAX_ISOLATES_PER_ROOM,
+      peers: () => this.#bus,
     });
+    this.#bus = this.#createBus(options);
+    this.hub.outside = this.#bus;
     this.entrance = new Entrance(this.hub, this.#committer, {
       now,
       sessionSeconds: settings.SESSION_SECONDS,
@@ -114,6 +127,27 @@ export class Server {
       rateLimit: settings.RATE_LIMIT,
       rateBurst: settings.RATE_BURST,
     };
+  }
+
+  #createBus({
+    settings,
+    openChannel = openBroadcastChannel,
+    report = () => {},
+  }: ServerOptions): Bus | undefined {
+    if (settings.KV_PATH === ":memory:") return undefined;
+    return new Bus(this.hub, this.#committer, this.#log, {
+      place: settings.KV_URL ?? settings.KV_PATH ?? "",
+      openChannel,
+      leaseMs: settings.LEASE_SECONDS * 1000,
+      now: this.#now,
+      about: () => ({
+        instance: this.instance,
+        rooms: this.hub.rooms.size,
+        connections: this.connections.size,
+        received: this.traffic.received,
+      }),
+      report,
+    });
   }
 
   /** Connects an open socket to the place it has taken, and greets it. */
@@ -147,7 +181,37 @@ export class Server {
     return value ?? undefined;
   }
 
-  /** Sends everyone away to come back, and commits what is under way. Takes 2 s at the most. */
+  /**
+   * Shows `see` a room with what all isolates in it hold; `undefined` for one that nobody is in. For
+   * a room that only others have members in, this isolate joins it for a moment.
+   */
+  async view<T>(roomName: string, see: (room: Room | undefined) => T): Promise<T> {
+    const here = this.hub.rooms.get(roomName);
+    if (here?.sharing?.joined || !this.#bus) {
+      await here?.sharing?.known();
+      return see(here);
+    }
+    const { value: roster } = await this.store.get<string[]>(keys.roster(roomName));
+    if (!roster) return see(here);
+    const room = this.hub.hold(roomName);
+    try {
+      await this.#committer.change(room, () => ({}));
+      await room.sharing!.known();
+      return see(room);
+    } finally {
+      this.hub.release(room);
+    }
+  }
+
+  /** What each isolate last said of itself, while there are others. */
+  async isolates(): Promise<AliveRecord[]> {
+    return await this.#bus?.peers() ?? [];
+  }
+
+  /**
+   * Sends everyone away to come back, commits what is under way, and takes leave of the other
+   * isolates. Takes 2 s at the most.
+   */
   async drain(): Promise<void> {
     this.draining = true;
     for (const { outbox } of this.connections) {
@@ -157,8 +221,9 @@ export class Server {
     let timer: ReturnType<typeof setTimeout> | undefined;
     const tooLong = new Promise((resolve) => timer = setTimeout(resolve, FLUSH_MS));
     await Promise.race([this.#committer.flushed(), tooLong]);
-    clearTimeout(timer);
     for (const connection of [...this.connections]) connection.close(CloseReasons.restarting);
+    await Promise.race([this.#bus?.close(), tooLong]);
+    clearTimeout(timer);
   }
 
   #disconnect(connection: Connection): void {

@@ -40,6 +40,9 @@ const schema = z.object({
   HISTORY_SECONDS: wholeNumber(1, 10 * 366 * 86_400).default(86_400),
   HISTORY_LIMIT: wholeNumber(1, 1_000_000).default(1000),
   SESSION_SECONDS: wholeNumber(60, 10 * 366 * 86_400).default(30 * 86_400),
+  LEASE_SECONDS: wholeNumber(1, 3600).default(15),
+  // Each of them costs every commit a mark and a bell, and a commit takes 1,000 mutations.
+  MAX_ISOLATES_PER_ROOM: wholeNumber(1, 100).default(100),
   LOG_LEVEL: z.enum(["debug", "info", "warning", "error"]).default("info"),
   RATE_LIMIT: wholeNumber(1, 1_000_000).default(100),
   RATE_BURST: wholeNumber(1, 1_000_000).default(200),

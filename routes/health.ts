@@ -12,8 +12,9 @@ export function healthRoutes(server: Server): Hono<Environment> {
       const status = server.draining ? "draining" : well ? "ok" : "degraded";
       return context.json({ status, store, instance: server.instance }, well ? 200 : 503);
     })
-    .get("/stats", (context) => {
+    .get("/stats", async (context) => {
       const { heapUsed, rss } = Deno.memoryUsage();
+      const isolates = await server.isolates().catch(() => []);
       return context.json({
         instance: server.instance,
         uptime_seconds: Math.round((performance.now() - startedAt) / 1000),
@@ -22,6 +23,9 @@ export function healthRoutes(server: Server): Hono<Environment> {
         messages_received: server.traffic.received,
         store: { ...server.store.calls, away: server.store.away },
         memory: { heap_used: heapUsed, rss },
+        isolates: isolates.map(({ instance, at, rooms, connections, received }) => {
+          return { instance, at, rooms, connections, messages_received: received };
+        }),
       });
     });
 }

@@ -9,7 +9,7 @@ export function deleteRelay({ type }: Fields): LocalCommand {
     admin: true,
     input: z.object({ data: type.nullish() }),
     run({ data }, { member, room }) {
-      return { removed: room.relays.remove(member, data ?? undefined) };
+      return { removed: room.removeRelays(member, data ?? undefined) };
     },
   });
 }

@@ -7,9 +7,8 @@ export function ephemeralPoll({ id }: Fields): LocalCommand {
   return localCommand({
     type: "ephemeralPoll",
     input: z.object({ data: z.object({ id, answer: id }) }),
-    run({ data: { id: poll, answer } }, { member, room, limits }) {
-      room.ephemeralPolls.vote(poll, member.seat.session, answer, limits.maxPollAnswers);
-      room.feed.touch("ephemeralPoll", poll);
+    run({ data: { id: poll, answer } }, { member, room, limits, now }) {
+      room.vote(poll, member.seat, answer, now, limits.maxPollAnswers);
       return { id: poll, answer };
     },
   });

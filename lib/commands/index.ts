@@ -15,6 +15,7 @@ import { poll } from "./poll.ts";
 import { profile } from "./profile.ts";
 import { relay } from "./relay.ts";
 import { signal } from "./signal.ts";
+import { status } from "./status.ts";
 import { subscribe } from "./subscribe.ts";
 import { unsubscribe } from "./unsubscribe.ts";
 
@@ -34,6 +35,7 @@ const LIST = [
   profile,
   relay,
   signal,
+  status,
   subscribe,
   unsubscribe,
 ];

@@ -22,7 +22,7 @@ export function relay({ type }: Fields): LocalCommand {
           `A connection has at most ${limits.maxRelays} relays: delete one first.`,
         );
       }
-      room.relays.add(member, data);
+      room.addRelay(member, data);
     },
   });
 }

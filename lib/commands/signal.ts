@@ -12,9 +12,11 @@ export function signal({ type, json }: Fields): LocalCommand {
       const content = `"event":${JSON.stringify(event)},"data":${JSON.stringify(data)}`;
       const user = member.seat.profile.publicJson;
       const frame = `{"type":"signal","data":{${content},"user":${user}}}`;
-      room.subscriptions.forEach(`signal:${event}`, (other) => {
-        if (other !== member && !other.outbox.congested) other.outbox.send(frame);
-      });
+      const topic = `signal:${event}`;
+      room.signal(topic, frame, member);
+      if (room.sharing && room.sharing.others.length > 0) {
+        room.sharing.outside.signal(room, topic, member.clientId, frame);
+      }
     },
   });
 }

@@ -1,20 +1,22 @@
 import { type ProtocolError, toProtocolError } from "../errors.ts";
-import { profileMessage } from "../hub/greeting.ts";
 import type { Room } from "../hub/room.ts";
 import type { Seat } from "../hub/seat.ts";
 import type { LogEntry } from "../protocol/log_entry.ts";
 import type { Store } from "../store/store.ts";
-import type { Change } from "./change.ts";
+import { type Change, MAX_MAILS_LENGTH } from "./change.ts";
 import type { Job, JobOutcome } from "./job.ts";
+import type { RoomNote } from "./peers.ts";
 import { type RoomCache, RoomTransaction, type TransactionOptions } from "./room_transaction.ts";
 import { Cost } from "./staged/cost.ts";
 
 /** What the store takes in one commit: 800 KiB and 1,000 mutations, less a margin. */
 const MAX_BYTES = 780_000;
 const MAX_MUTATIONS = 950;
-/** The most that one job costs beside its size: a vote's mutations; head, vote and key. */
+/** The most that one job costs beside its size: a vote's mutations; head, roster, vote and key. */
 const JOB_MUTATIONS = 20;
-const JOB_CHECKS = 4;
+const JOB_CHECKS = 5;
+/** The most that it costs for each other isolate in the room: marks, the bell, a mail. */
+const JOB_MUTATIONS_PER_PEER = 6;
 /** The fence's share of a commit: a check and a mutation. */
 const FENCE = 1;
 /** Bytes of a commit for each character of a message: in state and in the log, two bytes each. */
@@ -82,7 +84,15 @@ export class Batch {
 
   /** Takes the committed state over. Nothing has been sent yet; {@linkcode Batch.deliver} does. */
   committed(versionstamp: string): void {
-    for (const transaction of this.transactions()) transaction.committed(versionstamp);
+    const peers = this.options.peers();
+    const notes: RoomNote[] = [];
+    for (const transaction of this.transactions()) {
+      transaction.committed(versionstamp);
+      if (!transaction.others.some((peer) => peers!.reaches(peer))) continue;
+      const { note } = transaction;
+      if (note) notes.push(note);
+    }
+    if (notes.length > 0) peers!.tell(versionstamp, notes);
   }
 
   /**
@@ -94,7 +104,7 @@ export class Batch {
     for (const { job, outcome, entry, seat } of this.#decided) {
       try {
         if (entry) job.room.deliver(entry);
-        for (const member of seat?.members ?? []) member.outbox.send(profileMessage(member));
+        if (seat) job.room.profileChanged(seat);
         if (!told) job.settled(outcome);
       } catch (error) {
         // What fails for one must not keep from the others what has been committed for them.
@@ -122,22 +132,26 @@ export class Batch {
     let change: Change;
     try {
       change = job.handle(transaction);
+      if (!change.leave) transaction.enter();
     } catch (error) {
       return { job, outcome: { error: toProtocolError(error) } };
     }
     const entry = transaction.stage(change);
+    if (job.mails) transaction.post(job.mails());
     const reply = entry ? { ...change.reply, offset: String(entry.offset) } : change.reply ?? null;
     const ack = JSON.stringify(reply);
     if (key !== undefined) transaction.once.write(session, key, ack);
     return { job, outcome: { ack, repeated: false }, entry, seat: change.profile?.seat };
   }
 
-  #hasSpaceFor({ size }: Job): boolean {
+  #hasSpaceFor({ room, size, mutations = JOB_MUTATIONS, mails }: Job): boolean {
     if (this.#decided.length === 0) return true;
-    const { checks, mutations, bytes } = this.#cost;
-    return FENCE + checks + JOB_CHECKS <= this.store.maxChecks &&
-      FENCE + mutations + JOB_MUTATIONS <= MAX_MUTATIONS &&
-      bytes + size * BYTES_PER_CHARACTER + JOB_BYTES <= MAX_BYTES;
+    const spent = this.#cost;
+    const peers = this.#transaction(room).others.length;
+    const mailed = mails && peers > 0 ? 2 * MAX_MAILS_LENGTH : 0;
+    return FENCE + spent.checks + JOB_CHECKS <= this.store.maxChecks &&
+      FENCE + spent.mutations + mutations + peers * JOB_MUTATIONS_PER_PEER <= MAX_MUTATIONS &&
+      spent.bytes + size * BYTES_PER_CHARACTER + JOB_BYTES + mailed <= MAX_BYTES;
   }
 
   #transaction(room: Room): RoomTransaction {

@@ -1,5 +1,7 @@
 import type { Profile } from "../hub/profile.ts";
 import type { Seat } from "../hub/seat.ts";
+import type { HeldWrite } from "../hub/holdings.ts";
+import type { MailFields } from "../store/keys.ts";
 
 /** An event for the room's log. */
 export interface LogEvent {
@@ -8,6 +10,16 @@ export interface LogEvent {
   /** The message's JSON text, an object of at least one member, to which the offset is added. */
   readonly message: string;
 }
+
+/** A message for the members that another isolate has in the room. */
+export interface Mail extends Pick<MailFields, "kind" | "about"> {
+  /** The isolate, by its name among peers. */
+  readonly to: string;
+  readonly text: string;
+}
+
+/** How long the mails of one change may be together. */
+export const MAX_MAILS_LENGTH = 50_000;
 
 /**
  * What a command asks for. Nothing in it has happened: the committer makes it happen, together
@@ -26,6 +38,10 @@ export interface Change {
   readonly profile?: { readonly session: string; readonly profile: Profile; readonly seat?: Seat };
   /** The room's new configuration. */
   readonly config?: string;
+  /** What this isolate holds in the room, for others to see. */
+  readonly held?: readonly HeldWrite[];
+  /** Takes this isolate off the room's roster. */
+  readonly leave?: true;
 }
 
 /** What a command must see of the room in the store before it decides. */

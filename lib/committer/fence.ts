@@ -1,5 +1,5 @@
 import { keys } from "../store/keys.ts";
-import { isContention, type Store } from "../store/store.ts";
+import type { Fill, Store } from "../store/store.ts";
 
 /** What is known of a commit whose answer has come. */
 export type CommitOutcome =
@@ -17,9 +17,6 @@ export class UnsettledCommit extends Error {
 
 /** How long a fence outlives its last commit: longer than any retry of the runtime's. */
 const FENCE_MS = 7 * 86_400_000;
-/** How often a locked database is tried again, and how long at most between. */
-const LOCKED_ATTEMPTS = 60;
-const LOCKED_PAUSE_MS = 20;
 /** How long a store that still does not answer is left alone, in milliseconds. */
 const SETTLE_PAUSE_MS = 100;
 
@@ -36,7 +33,7 @@ export class Fence {
   #number = 0;
 
   /** @param name unique to one committer of one life of one isolate. */
-  constructor(readonly store: Store, name: string, readonly random: () => number = Math.random) {
+  constructor(readonly store: Store, name: string) {
     this.#key = keys.fence(name);
   }
 
@@ -45,7 +42,7 @@ export class Fence {
    *
    * @throws {UnsettledCommit} when there was no answer; {@linkcode Fence.settle} finds out.
    */
-  async commit(fill: (atomic: Deno.AtomicOperation) => void): Promise<CommitOutcome> {
+  async commit(fill: Fill): Promise<CommitOutcome> {
     const number = ++this.#number;
     const base = this.#version;
     try {
@@ -83,25 +80,16 @@ export class Fence {
     return { applied: false };
   }
 
-  async #attempt(
+  #attempt(
     number: number,
     base: string | null,
-    fill: (atomic: Deno.AtomicOperation) => void,
+    fill: Fill,
   ): Promise<Deno.KvCommitResult | Deno.KvCommitError> {
-    for (let attempt = 1;; attempt++) {
-      const atomic = this.store.atomic()
-        .check({ key: this.#key, versionstamp: base })
+    return this.store.commit((atomic) => {
+      atomic.check({ key: this.#key, versionstamp: base })
         .set(this.#key, number, { expireIn: FENCE_MS });
       fill(atomic);
-      try {
-        return await this.store.commit(atomic);
-      } catch (error) {
-        // Another isolate of this process held the file; nothing was written.
-        if (!isContention(error) || attempt === LOCKED_ATTEMPTS) throw error;
-        const pause = this.random() * Math.min(LOCKED_PAUSE_MS, attempt);
-        await new Promise((resolve) => setTimeout(resolve, pause));
-      }
-    }
+    });
   }
 
   async #look(number: number): Promise<CommitOutcome> {

@@ -7,6 +7,8 @@ import { catchUp } from "./catch_up.ts";
 import { Fence, type UnsettledCommit } from "./fence.ts";
 import type { Job } from "./job.ts";
 import type { RoomCache, RoomTransaction, TransactionOptions } from "./room_transaction.ts";
+import type { KnownHead } from "./staged/log.ts";
+import type { KnownRoster } from "./staged/roster.ts";
 
 /** How many jobs are decided at a time. */
 const MAX_JOBS = 500;
@@ -42,7 +44,7 @@ export class Lane {
     readonly log: Log,
     readonly options: LaneOptions,
   ) {
-    this.#fence = new Fence(store, name, options.random);
+    this.#fence = new Fence(store, name);
   }
 
   /** Takes a job, or settles it at once when the store is away. */
@@ -52,6 +54,17 @@ export class Lane {
     if (this.#idle) return;
     this.#idle = Promise.withResolvers();
     this.#run();
+  }
+
+  /** Takes over what others have told of a room's log and roster, if it is news. */
+  learn(room: Room, head?: KnownHead, roster?: KnownRoster): void {
+    const cache = this.#caches.get(room);
+    if (head && cache?.head?.epoch === head.epoch && cache.head.offset < head.offset) {
+      cache.head = head;
+    }
+    if (roster && cache?.roster && (cache.roster.version ?? "") < (roster.version ?? "")) {
+      cache.roster = roster;
+    }
   }
 
   /** Resolves when every job so far has been settled. */
@@ -81,7 +94,7 @@ export class Lane {
         const loading = batch.load();
         if (loading) {
           await loading;
-          await catchUp(batch.transactions(), this.log);
+          await this.#catchUp(batch);
         }
       } catch {
         this.#reject(jobs, notApplied());
@@ -107,6 +120,12 @@ export class Lane {
       jobs.push(...this.#take(MAX_JOBS - jobs.length));
       await this.#pause(attempt);
     }
+  }
+
+  async #catchUp(batch: Batch): Promise<void> {
+    await Promise.all([...batch.transactions()].map(async ({ room, exists, storedHead }) => {
+      if (exists) await catchUp(room, storedHead, this.log);
+    }));
   }
 
   #deliveryOf(batch: Batch, told = false): Delivery {

@@ -5,18 +5,21 @@ import { type Head, keys } from "../store/keys.ts";
 import type { LogEntry } from "../protocol/log_entry.ts";
 import type { Store } from "../store/store.ts";
 import { pieceCount, setText } from "../store/text.ts";
-import type { Change, Need, RoomView, StoredSession } from "./change.ts";
+import type { Change, Mail, Need, RoomView, StoredSession } from "./change.ts";
+import type { Peers, RoomNote } from "./peers.ts";
 import type { Cost } from "./staged/cost.ts";
 import { type SeenCounters, StagedCounters } from "./staged/counters.ts";
 import { type KnownHead, StagedLog } from "./staged/log.ts";
 import { StagedOnce } from "./staged/once.ts";
 import { StagedPolls } from "./staged/polls.ts";
 import { Reads } from "./staged/reads.ts";
+import { type KnownRoster, StagedRoster } from "./staged/roster.ts";
 import { StagedSessions } from "./staged/sessions.ts";
 
 /** What a committer remembers of a room between commits. A wrong memory makes a commit fail. */
 export interface RoomCache {
   head?: KnownHead;
+  roster?: KnownRoster;
   readonly counters: SeenCounters;
 }
 
@@ -26,6 +29,10 @@ export interface TransactionOptions {
   readonly historySeconds: number;
   readonly sessionSeconds: number;
   readonly maxPollAnswers: number;
+  /** The other isolates; none where the store is this one's alone. */
+  readonly peers: () => Peers | undefined;
+  /** How many isolates may have members in one room. */
+  readonly maxPeers: number;
 }
 
 /**
@@ -40,6 +47,7 @@ export class RoomTransaction implements RoomView {
   readonly #polls: StagedPolls;
   readonly #sessions: StagedSessions;
   readonly #profiles = new Map<Seat, Profile>();
+  readonly #roster: StagedRoster | undefined;
   readonly #reads = new Reads();
   #config: string | undefined;
 
@@ -57,6 +65,10 @@ export class RoomTransaction implements RoomView {
     this.#polls = new StagedPolls(name, this.cost, options.maxPollAnswers);
     this.#sessions = new StagedSessions(name, this.cost);
     this.once = new StagedOnce(name, this.cost, this.#now);
+    const peers = options.peers();
+    this.#roster = peers &&
+      new StagedRoster(name, cache.roster, peers, options.maxPeers, this.cost);
+    this.#roster?.plan(this.#reads);
   }
 
   /** Plans to read what a command must see. */
@@ -83,7 +95,23 @@ export class RoomTransaction implements RoomView {
 
   async load(store: Store): Promise<void> {
     await this.#reads.run(store);
-    await this.#polls.loadGrowing(store);
+    await Promise.all([this.#polls.loadGrowing(store), this.#roster?.load()]);
+  }
+
+  /** The other isolates in the room. */
+  get others(): readonly string[] {
+    return this.#roster?.others ?? [];
+  }
+
+  /**
+   * Makes this isolate one of the room's, if it is not yet. From the head that this commit checks on
+   * it will hear of every event.
+   */
+  enter(): void {
+    this.#roster?.enter();
+    if (!this.#roster?.joins) return;
+    this.#log.create();
+    this.#log.guard();
   }
 
   /** Where the log stands in the store, as far as is known here. */
@@ -117,19 +145,40 @@ export class RoomTransaction implements RoomView {
   }
 
   /** Stages a change; returns its event as it will stand in the log. */
-  stage({ add, vote, profile, config, event }: Change): LogEntry | undefined {
+  stage({ add, vote, profile, config, event, held, leave }: Change): LogEntry | undefined {
+    if (leave) {
+      this.#roster?.leave(held);
+      return;
+    }
     this.#log.create();
-    if (add) this.#counters.add(add.counter, add.delta);
-    if (vote) this.#polls.vote(vote.poll, vote.session, vote.answer);
+    if (held) this.#roster?.hold(held);
+    if (add) {
+      this.#counters.add(add.counter, add.delta);
+      this.#roster?.mark(["counter", add.counter]);
+    }
+    if (vote) {
+      this.#polls.vote(vote.poll, vote.session, vote.answer);
+      this.#roster?.mark(["poll", vote.poll]);
+    }
     if (profile) {
       this.#sessions.write(profile.session, profile.profile, this.#now);
-      if (profile.seat) this.#profiles.set(profile.seat, profile.profile);
+      if (profile.seat) {
+        this.#profiles.set(profile.seat, profile.profile);
+        this.#roster?.mark(["session", profile.session]);
+      }
     }
     if (config !== undefined) {
       this.#config = config;
       this.cost.spend(0, pieceCount(config), config.length);
     }
-    return event && this.#log.append(event);
+    if (!event) return;
+    this.#roster?.mark(["log"]);
+    return this.#log.append(event);
+  }
+
+  /** Stages messages for other isolates. */
+  post(mails: readonly Mail[]): void {
+    this.#roster?.post(mails);
   }
 
   fill(atomic: Deno.AtomicOperation): void {
@@ -139,18 +188,41 @@ export class RoomTransaction implements RoomView {
     this.#polls.fill(atomic);
     this.#sessions.fill(atomic, this.#now, sessionSeconds * 1000);
     this.once.fill(atomic);
+    this.#roster?.fill(atomic, this.#log.head, this.#now);
     if (this.#config !== undefined) {
       setText(atomic, keys.config(this.room.name), { fields: {}, text: this.#config });
     }
   }
 
-  /** Takes what has been committed over into the cache and to the seats. */
+  /** Takes what has been committed over into the cache, to the seats and to the room. */
   committed(versionstamp: string): void {
-    this.cache.head = this.#log.committed(versionstamp);
+    const head = this.#log.committed(versionstamp);
+    // Meanwhile others may have told of a later one.
+    if (head.offset >= (this.cache.head?.offset ?? 0)) this.cache.head = head;
     const { epoch, offset } = this.#log.known;
     if (this.room.epoch !== epoch) this.room.place(epoch, offset, "");
     this.#counters.committed();
     for (const [seat, profile] of this.#profiles) seat.profile = profile;
+    if (!this.#roster) return;
+    this.cache.roster = this.#roster.committed(versionstamp);
+    this.room.sharing?.meet(this.cache.roster.peers);
+    if (this.#roster.joins) this.room.refresh();
+  }
+
+  /** What other isolates are to be told of the commit. */
+  get note(): RoomNote | undefined {
+    const marks = this.#roster?.marks ?? [];
+    if (marks.length === 0 || this.others.length === 0) return undefined;
+    const { epoch, offset } = this.#log.head;
+    const { entries } = this.#log;
+    return {
+      room: this.room.name,
+      epoch,
+      offset,
+      entries,
+      marks,
+      roster: this.cache.roster!.peers,
+    };
   }
 
   /** How many events were staged. */
@@ -172,11 +244,10 @@ export class RoomTransaction implements RoomView {
   /** Deletes tallies of what nobody votes for any more, each only if that is still so. */
   async sweep(store: Store): Promise<void> {
     for (let i = 0; i < this.#polls.empty.length; i += 10) {
-      const atomic = store.atomic();
-      for (const { key, versionstamp } of this.#polls.empty.slice(i, i + 10)) {
-        atomic.check({ key, versionstamp }).delete(key);
-      }
-      await store.commit(atomic);
+      const some = this.#polls.empty.slice(i, i + 10);
+      await store.commit((atomic) => {
+        for (const { key, versionstamp } of some) atomic.check({ key, versionstamp }).delete(key);
+      });
     }
   }
 }

@@ -1,5 +1,6 @@
 import type { Gate } from "./gate.ts";
 import type { Outbox } from "./outbox.ts";
+import type { Room } from "./room.ts";
 import type { Seat } from "./seat.ts";
 
 export type Role = "user" | "admin";
@@ -15,10 +16,13 @@ export interface ConnectionDetails {
 /** One connection, as the room it is in sees it. */
 export interface Member {
   readonly clientId: string;
+  readonly room: Room;
   readonly seat: Seat;
   readonly outbox: Outbox;
   readonly details: ConnectionDetails;
   role: Role;
+  /** Whether somebody pays attention to the connection, as its client says. */
+  status: "ONLINE" | "AWAY";
   /** Topics subscribed to; the room's index holds the same, the other way round. */
   readonly topics: string[];
   /** Replays under way, which hold back live events. Absent when there are none: nearly always. */

@@ -53,6 +53,11 @@ export class Outbox {
     queueMicrotask(() => this.#flush());
   }
 
+  /** The length of a message that no reader is too slow for, if it is the only one. */
+  get ampleLength(): number {
+    return this.#maxBufferedBytes >> 2;
+  }
+
   /** Whether unsent bytes pile up; what is worthless a second later is then better left unsent. */
   get congested(): boolean {
     return this.#sink.bufferedAmount > this.#checkEvery;

@@ -1,5 +1,5 @@
 import { pollMessage } from "../protocol/state.ts";
-import { parseTopic } from "../protocol/topic.ts";
+import { isStateEvent, parseTopic } from "../protocol/topic.ts";
 import type { StateEvent, StateRef, StoredStateEvent } from "../protocol/topic.ts";
 import type { Member } from "./member.ts";
 import type { EphemeralPolls } from "./ephemeral_polls.ts";
@@ -55,6 +55,16 @@ export class StateFeed {
     if (!this.room.subscriptions.wanted(`${event}:${id}`)) return;
     this.#demand({ event, id }).changed = true;
     this.#run();
+  }
+
+  /** Notes that any state may have changed. */
+  touchAll(): void {
+    for (const topic of this.room.subscriptions.topics()) {
+      const { event, id } = parseTopic(topic);
+      if (!isStateEvent(event)) continue;
+      if (id !== undefined) this.touch(event, id);
+      else this.#touchKind(event).catch(() => {});
+    }
   }
 
   /**
@@ -123,6 +133,10 @@ export class StateFeed {
       if (event !== "ephemeralPoll") return frames.shift()!;
       return pollMessage(event, id, this.room.ephemeralPolls.stats(id));
     });
+  }
+
+  async #touchKind(event: StateEvent): Promise<void> {
+    for (const id of await this.#ids(event)) this.touch(event, id);
   }
 
   #ids(event: StateEvent): Promise<string[]> | string[] {

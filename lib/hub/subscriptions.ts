@@ -27,6 +27,11 @@ export class Subscriptions {
     for (const topic of [...member.topics]) this.#drop(member, topic);
   }
 
+  /** Everything that somebody is subscribed to. */
+  topics(): string[] {
+    return [...this.#byTopic.keys()];
+  }
+
   /** Those subscribed to exactly `topic`. */
   exactly(topic: string): ReadonlySet<Member> {
     return this.#byTopic.get(topic) ?? NOBODY;

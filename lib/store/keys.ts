@@ -44,9 +44,84 @@ export const keys = {
     session,
     key,
   ],
+  /** The isolates that have members in the room, by their names among peers: `string[]`. */
+  roster: (room: string): Deno.KvKey => ["room", room, "roster"],
+  /** What a peer holds for its connections in the room: a {@linkcode Holding}'s value. */
+  holding: (room: string, peer: string, path: readonly string[]): Deno.KvKey => [
+    "room",
+    room,
+    "held",
+    peer,
+    ...path,
+  ],
+  holdings: (room: string, peer: string): Deno.KvKey => ["room", room, "held", peer],
   /** The number of a committer's latest commit. */
   fence: (committer: string): Deno.KvKey => ["fence", committer],
+  /** {@linkcode AliveRecord} */
+  alive: (peer: string): Deno.KvKey => ["alive", peer],
+  peers: (): Deno.KvKey => ["alive"],
+  /** Written when a peer has something to look up; the one key that it watches. */
+  bell: (peer: string): Deno.KvKey => ["bell", peer],
+  /** All that a peer has to look up. */
+  inbox: (peer: string): Deno.KvKey => ["inbox", peer],
+  /** What of a room has changed. */
+  mark: (peer: string, room: string, mark: Mark): Deno.KvKey => [
+    "inbox",
+    peer,
+    "mark",
+    room,
+    ...mark,
+  ],
+  /** That a user's connections have changed elsewhere. */
+  userMark: (peer: string, user: string): Deno.KvKey => ["inbox", peer, "user", user],
+  /** A text value with {@linkcode MailFields}: a message for a peer's members. */
+  mail: (peer: string, sender: string, number: number): Deno.KvKey => [
+    "inbox",
+    peer,
+    "mail",
+    sender,
+    number,
+  ],
+  /** What a peer is on the roster of; for those who clear up after it. */
+  joinedRoom: (peer: string, room: string): Deno.KvKey => ["joined", peer, "room", room],
+  joinedRooms: (peer: string): Deno.KvKey => ["joined", peer, "room"],
+  joinedUser: (peer: string, user: string): Deno.KvKey => ["joined", peer, "user", user],
+  joinedUsers: (peer: string): Deno.KvKey => ["joined", peer, "user"],
+  /** Whether a user's connections on a peer are active: a status. */
+  user: (user: string, peer: string): Deno.KvKey => ["user", user, peer],
+  users: (user: string): Deno.KvKey => ["user", user],
 } as const;
+
+/**
+ * What of a room has changed, so that another isolate shall look: its log, its roster, a counter,
+ * a poll, a session's properties, what a peer holds (one thing by its path, or all), or anything.
+ */
+export type Mark =
+  | readonly ["log" | "roster" | "all"]
+  | readonly ["counter" | "poll" | "session", string]
+  | readonly ["held", string, ...string[]];
+
+/** That an isolate lives. */
+export interface AliveRecord {
+  readonly instance: string;
+  /** When it said so, in milliseconds since 1970 by its own clock. */
+  readonly at: number;
+  /** Whether others have found it dead, and are clearing up after it. */
+  readonly dead?: boolean;
+  readonly rooms: number;
+  readonly connections: number;
+  readonly received: number;
+}
+
+/** What is stored beside a mail's text. */
+export interface MailFields {
+  readonly room: string;
+  readonly kind: "relay" | "status" | "signal";
+  /** What it is about: a relayed type, a user, a signal's topic. */
+  readonly about: string;
+  /** When it was sent, in milliseconds since 1970. */
+  readonly at: number;
+}
 
 /** Where a room's log stands. */
 export interface Head {

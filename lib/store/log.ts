@@ -93,9 +93,7 @@ export class Log {
     while (true) {
       const old = await this.store.list(selector, { limit: 500 });
       if (old.length === 0) return;
-      const atomic = this.store.atomic();
-      for (const entry of old) atomic.delete(entry.key);
-      await this.store.commit(atomic);
+      await this.store.commit((atomic) => old.forEach(({ key }) => atomic.delete(key)));
       if (old.length < 500) return;
     }
   }

@@ -18,6 +18,12 @@ export interface StoreOptions {
 const FIRST_PROBE_MS = 100;
 const LAST_PROBE_MS = 2000;
 const MAX_PROBES = 20;
+/** How often a locked database is tried again, and how long at most between, in milliseconds. */
+const LOCKED_ATTEMPTS = 60;
+const LOCKED_PAUSE_MS = 20;
+
+/** What a commit shall hold. It may be asked for again, so it changes nothing else. */
+export type Fill = (atomic: Deno.AtomicOperation) => void;
 
 /**
  * The key-value store, with a deadline around every call, since the runtime retries for ever
@@ -45,6 +51,8 @@ export class Store {
      * so most gather behind one; a server far away does several at a time.
      */
     readonly lanes: number,
+    /** Whether the engine is the runtime's own. */
+    readonly embedded: boolean,
   ) {
     this.#kv = kv;
     this.#timeoutMs = timeoutMs;
@@ -55,7 +63,7 @@ export class Store {
   static async open(options: StoreOptions): Promise<Store> {
     const { path, url, timeoutMs, embedded } = options;
     const kv = await deadline(Deno.openKv(url ?? path), timeoutMs);
-    return embedded ? new Store(kv, options, 90, 1) : new Store(kv, options, 10, 16);
+    return embedded ? new Store(kv, options, 90, 1, true) : new Store(kv, options, 10, 16, false);
   }
 
   /** Whether the last call failed to reach the store. */
@@ -67,8 +75,9 @@ export class Store {
     return this.#closed;
   }
 
-  /** Resolves when the store answers: at once, unless it is {@linkcode Store.away}. */
+  /** Resolves when the store answers: at once, unless it is {@linkcode Store.away}; once closed, never. */
   whenBack(): Promise<void> {
+    if (this.#closed) return new Promise(() => {});
     return this.#return?.promise ?? Promise.resolve();
   }
 
@@ -95,15 +104,28 @@ export class Store {
     return this.#read(() => Array.fromAsync(this.#kv.list<T>(selector, { ...options, batchSize })));
   }
 
-  /** A commit to be filled and given to {@linkcode Store.commit}. */
-  atomic(): Deno.AtomicOperation {
-    return this.#kv.atomic();
+  /**
+   * Commits what `fill` puts in, again while another isolate of this process holds the file. A
+   * rejection leaves it unknown whether it was applied.
+   */
+  async commit(fill: Fill): Promise<Deno.KvCommitResult | Deno.KvCommitError> {
+    this.calls.commits++;
+    for (let attempt = 1;; attempt++) {
+      const atomic = this.#kv.atomic();
+      fill(atomic);
+      try {
+        return await this.#guard(atomic.commit());
+      } catch (error) {
+        if (!isContention(error) || attempt === LOCKED_ATTEMPTS) throw error;
+        const pause = Math.random() * Math.min(LOCKED_PAUSE_MS, attempt);
+        await new Promise((resolve) => setTimeout(resolve, pause));
+      }
+    }
   }
 
-  /** Commits. Anything but an answer leaves it unknown whether it was applied. */
-  commit(atomic: Deno.AtomicOperation): Promise<Deno.KvCommitResult | Deno.KvCommitError> {
-    this.calls.commits++;
-    return this.#guard(atomic.commit());
+  /** Tells the newest value of `key`: at first, and when it has changed. Not each in between. */
+  watch(key: Deno.KvKey): ReadableStreamDefaultReader<[Deno.KvEntryMaybe<unknown>]> {
+    return this.#kv.watch<[unknown]>([key]).getReader();
   }
 
   /** Whether the store answers now. */
@@ -159,7 +181,7 @@ export class Store {
   }
 }
 
-/** Whether `error` is an embedded engine's way to say that another isolate is writing just now. */
-export function isContention(error: unknown): boolean {
+/** Whether `error` is the embedded engine's way to say that another isolate is writing just now. */
+function isContention(error: unknown): boolean {
   return error instanceof Error && error.message.includes("database is locked");
 }

@@ -1,4 +1,4 @@
-import { Server } from "../../lib/server.ts";
+import { Server, type ServerOptions } from "../../lib/server.ts";
 import { readSettings, storeOptions } from "../../lib/settings.ts";
 import { Store } from "../../lib/store/store.ts";
 import { createApp, createHandler } from "../../routes/app.ts";
@@ -19,7 +19,7 @@ export interface TestServer extends AsyncDisposable {
 /** Starts a server; `environment` overrides its settings, which are the defaults otherwise. */
 export async function startServer(
   environment: Record<string, string> = {},
-  options: { now?: () => number } = {},
+  options: Partial<ServerOptions> = {},
 ): Promise<TestServer> {
   const settings = readSettings({
     KV_PATH: environment.KV_URL ? undefined : ":memory:",

@@ -1,8 +1,12 @@
 import { Denokv, denokvProgram } from "./denokv.ts";
+import type { ServerOptions } from "../../lib/server.ts";
 import { startServer, type TestServer } from "./server.ts";
 
-/** Starts a server on the store under test; again after the last was disposed: the same store. */
-export type Start = (environment?: Record<string, string>) => Promise<TestServer>;
+/** Starts a server on the store under test; again, beside the last or after it: the same store. */
+export type Start = (
+  environment?: Record<string, string>,
+  options?: Partial<ServerOptions>,
+) => Promise<TestServer>;
 
 interface StoreKind extends AsyncDisposable {
   readonly environment: Record<string, string>;
@@ -51,7 +55,9 @@ export function onEveryStore(
       sanitizeOps: kind !== "on denokv",
       fn: async () => {
         await using store = await open();
-        await test((environment) => startServer({ ...store.environment, ...environment }));
+        await test((environment, options) => {
+          return startServer({ ...store.environment, ...environment }, options);
+        });
       },
     });
   }

@@ -134,9 +134,7 @@ onEveryStore("a wiped store begins another life, and sends everyone there", asyn
   await using ann = await server.connect("room=w&subscribe=chat");
   await ann.ask({ type: "chat", data: "before" });
   const all = await server.store.list({ prefix: ["room"] }, { limit: 1000 });
-  const atomic = server.store.atomic();
-  for (const { key } of all) atomic.delete(key);
-  await server.store.commit(atomic);
+  await server.store.commit((atomic) => all.forEach(({ key }) => atomic.delete(key)));
   ann.send({ type: "chat", data: "after" });
   assertEquals((await ann.closed).code, 1012);
   await using again = await server.connect(

@@ -20,6 +20,7 @@ export class StagedLog {
   readonly entries: LogEntry[] = [];
   #known: KnownHead | undefined;
   #writes = false;
+  #guarded = false;
 
   constructor(readonly room: string, known: KnownHead | undefined, readonly cost: Cost) {
     this.#known = known;
@@ -48,6 +49,13 @@ export class StagedLog {
     if (this.known.version === null) this.#write();
   }
 
+  /** Makes the commit check the head, though it may append nothing. */
+  guard(): void {
+    if (this.#guarded || this.#writes) return;
+    this.#guarded = true;
+    this.cost.spend(1, 0, 0);
+  }
+
   append({ topic, message }: LogEvent): LogEntry {
     const offset = this.head.offset + 1;
     // Joined, which makes one flat text: as a concatenation it would cost each send anew.
@@ -60,9 +68,11 @@ export class StagedLog {
   }
 
   fill(atomic: Deno.AtomicOperation, at: number, expireIn: number): void {
-    if (!this.#writes) return;
+    if (!this.#writes && !this.#guarded) return;
     const key = keys.head(this.room);
-    atomic.check({ key, versionstamp: this.known.version }).set(key, this.head);
+    atomic.check({ key, versionstamp: this.known.version });
+    if (!this.#writes) return;
+    atomic.set(key, this.head);
     for (const { offset, topic, frame } of this.entries) {
       const fields: LogFields = { topic, at };
       setText(atomic, keys.logEntry(this.room, offset), { fields, text: frame }, { expireIn });
