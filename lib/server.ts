@@ -5,6 +5,7 @@ import { createCommands } from "./commands/index.ts";
 import { checkSubscriptions } from "./commands/subscribe.ts";
 import type { CommandLimits } from "./commands/command.ts";
 import { Committer } from "./committer/committer.ts";
+import { Follower } from "./committer/follower.ts";
 import { Connection, type ConnectionServices } from "./connection.ts";
 import { Entrance, type Entry } from "./entrance.ts";
 import { configMessage, profileMessage } from "./hub/greeting.ts";
@@ -61,6 +62,7 @@ export class Server {
   /** Whether a shutdown has begun; nobody is let in any more. */
   draining = false;
   readonly #log: Log;
+  readonly #follower: Follower;
   readonly #committer: Committer;
   /** The way to other isolates; absent where the store is this one's alone. */
   readonly #bus: Bus | undefined;
@@ -88,7 +90,8 @@ export class Server {
       maxRelays: settings.MAX_RELAYS,
       maxPollAnswers: settings.MAX_POLL_ANSWERS,
     };
-    this.#committer = new Committer(this.hub, store, this.#log, {
+    this.#follower = new Follower(this.#log);
+    this.#committer = new Committer(this.hub, store, this.#log, this.#follower, {
       instance: this.instance,
       lanes: store.lanes,
       now,
@@ -135,7 +138,7 @@ export class Server {
     report = () => {},
   }: ServerOptions): Bus | undefined {
     if (settings.KV_PATH === ":memory:") return undefined;
-    return new Bus(this.hub, this.#committer, this.#log, {
+    return new Bus(this.hub, this.#committer, this.#follower, this.store, {
       place: settings.KV_URL ?? settings.KV_PATH ?? "",
       openChannel,
       leaseMs: settings.LEASE_SECONDS * 1000,
@@ -221,8 +224,9 @@ export class Server {
     let timer: ReturnType<typeof setTimeout> | undefined;
     const tooLong = new Promise((resolve) => timer = setTimeout(resolve, FLUSH_MS));
     await Promise.race([this.#committer.flushed(), tooLong]);
+    const left = this.#bus?.close();
     for (const connection of [...this.connections]) connection.close(CloseReasons.restarting);
-    await Promise.race([this.#bus?.close(), tooLong]);
+    await Promise.race([left, tooLong]);
     clearTimeout(timer);
   }
 

@@ -27,7 +27,7 @@ const ALLOWED: Record<string, readonly string[]> = {
   "lib/protocol": ["lib"],
   "tests": [],
   "tests/lib": ["lib", "tests/harness"],
-  "tests/integration": ["bench", "tests/harness"],
+  "tests/integration": ["bench", "lib/bus", "tests/harness"],
   "tests/harness": ["lib", "lib/store", "routes"],
   "bench": [],
 };

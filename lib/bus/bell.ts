@@ -11,6 +11,7 @@ const REOPEN_MS = 200;
 export class Bell {
   #reader: ReadableStreamDefaultReader<[Deno.KvEntryMaybe<unknown>]> | undefined;
   #heard: string | null = null;
+  readonly #pauses = new Set<() => void>();
   #closed = false;
 
   constructor(readonly store: Store, readonly owner: string, readonly onRing: () => void) {
@@ -22,15 +23,29 @@ export class Bell {
     const { versionstamp } = await this.store.get(keys.bell(this.owner));
     if (versionstamp === this.#heard || this.#closed) return;
     // It may be on its way.
-    await new Promise((resolve) => setTimeout(resolve, REOPEN_MS));
-    if ((this.#heard ?? "") >= (versionstamp ?? "")) return;
+    await this.#pause();
+    if (this.#closed || (this.#heard ?? "") >= (versionstamp ?? "")) return;
     this.onRing();
     this.#cancel();
   }
 
   close(): void {
     this.#closed = true;
+    for (const end of this.#pauses) end();
     this.#cancel();
+  }
+
+  /** Waits a moment, unless the bell is closed. */
+  #pause(): Promise<void> {
+    return new Promise((resolve) => {
+      const end = (): void => {
+        clearTimeout(timer);
+        this.#pauses.delete(end);
+        resolve();
+      };
+      const timer = setTimeout(end, this.#closed ? 0 : REOPEN_MS);
+      this.#pauses.add(end);
+    });
   }
 
   #cancel(): void {
@@ -45,8 +60,7 @@ export class Bell {
       } catch {
         // Broken off: opened again below.
       }
-      if (this.#closed) return;
-      await new Promise((resolve) => setTimeout(resolve, REOPEN_MS));
+      await this.#pause();
     }
   }
 

@@ -1,4 +1,5 @@
 import type { Committer } from "../committer/committer.ts";
+import type { Follower } from "../committer/follower.ts";
 import type { Peers, RoomNote } from "../committer/peers.ts";
 import { ProtocolError } from "../errors.ts";
 import {
@@ -14,7 +15,6 @@ import type { Outside } from "../hub/outside.ts";
 import type { Room } from "../hub/room.ts";
 import type { Json } from "../protocol/json.ts";
 import { type AliveRecord, keys, type MailFields } from "../store/keys.ts";
-import type { Log } from "../store/log.ts";
 import type { Store } from "../store/store.ts";
 import { Bell } from "./bell.ts";
 import { FastLane, type OpenChannel } from "./channel.ts";
@@ -68,19 +68,27 @@ export class Bus implements Peers, Outside {
   #beginning: Promise<void> | undefined;
   #beatTimer: ReturnType<typeof setTimeout> | undefined;
   #beating = false;
+  /** Whether a beat was asked for during another. */
+  #beatDue = false;
   /** Whether there is no other isolate to beat for. */
   #alone = true;
   #mails = 0;
   #closed = false;
 
-  constructor(hub: Hub, committer: Committer, log: Log, options: BusOptions) {
+  constructor(
+    hub: Hub,
+    committer: Committer,
+    follower: Follower,
+    store: Store,
+    options: BusOptions,
+  ) {
     this.#hub = hub;
-    this.#store = log.store;
+    this.#store = store;
     this.#committer = committer;
     this.#options = options;
-    this.#news = new RoomNews(hub, committer, log);
-    this.#signals = new Signals(log.store, options.now);
-    this.#users = new UserDirectory(log.store, hub.users, () => this.self);
+    this.#news = new RoomNews(hub, committer, follower, store);
+    this.#signals = new Signals(store, options.now);
+    this.#users = new UserDirectory(store, hub.users, () => this.self);
     this.#lane = new FastLane(options.openChannel, `tallyroom ${options.place}`, {
       onMessage: (kind, body) => this.#hear(kind, body),
       onMissed: () => this.#identity?.inbox.look(),
@@ -217,32 +225,43 @@ export class Bus implements Peers, Outside {
   }
 
   async #beat(): Promise<void> {
+    this.#beatDue = this.#beating;
     if (this.#beating || this.#closed) return;
     this.#beating = true;
-    const { life, inbox, bell } = this.#identity!;
-    let next: number | undefined = life.beatMs;
+    let next: number | undefined;
     try {
-      const { declaredDead, neighbour, met, dead } = await life.beat();
-      if (declaredDead) return await this.#beginAnew();
-      this.#alone = neighbour === undefined;
-      this.#users.activate(!this.#alone);
-      if (met) await this.#store.commit((atomic) => atomic.set(keys.bell(neighbour!), 0));
-      if (dead) {
-        this.#options.report("clearing up after a dead isolate", { peer: neighbour });
-        this.#lane.forget(neighbour!);
-        await sweep(this.#store, neighbour!);
-        next = 0;
-      }
-      await Promise.all([inbox.tidy(), bell.check()]);
-      // Siblings leave marks and do not ring.
-      if (!this.#alone) await inbox.look();
-      if (this.#alone && !inbox.busy && next > 0) next = this.#restMs;
+      next = await this.#beatOnce();
     } catch {
       await this.#store.whenBack();
-    } finally {
-      this.#beating = false;
+      next = this.#identity!.life.beatMs;
     }
+    this.#beating = false;
+    if (this.#beatDue) next = 0;
     if (next !== undefined) this.#beatIn(next);
+  }
+
+  /** Returns in how many milliseconds to beat again, if at all. */
+  async #beatOnce(): Promise<number | undefined> {
+    const { life, inbox, bell } = this.#identity!;
+    const { declaredDead, neighbour, met, dead } = await life.beat();
+    if (declaredDead) {
+      await this.#beginAnew();
+      return 0;
+    }
+    this.#alone = neighbour === undefined;
+    this.#users.activate(!this.#alone);
+    if (met) await this.#store.commit((atomic) => atomic.set(keys.bell(neighbour!), 0));
+    if (dead) {
+      this.#options.report("clearing up after a dead isolate", { peer: neighbour });
+      this.#lane.forget(neighbour!);
+      await sweep(this.#store, neighbour!);
+    }
+    await Promise.all([inbox.tidy(), bell.check()]);
+    if (dead) return 0;
+    if (this.#alone) return inbox.busy ? life.beatMs : this.#restMs;
+    // Siblings leave marks and do not ring.
+    await inbox.look();
+    return life.beatMs;
   }
 
   /**
@@ -259,10 +278,13 @@ export class Bus implements Peers, Outside {
     const { inbox, bell } = this.#identity!;
     inbox.close();
     bell.close();
-    this.former.add(this.self);
+    const formerly = this.self;
+    this.former.add(formerly);
     this.self = crypto.randomUUID();
     await (this.#beginning = this.#begin());
     this.#users.renew();
+    // What was written under the old name before this was known, nobody else would clear up.
+    await sweep(this.#store, formerly);
     // Any commit puts this isolate back on a room's roster.
     for (const room of this.#hub.rooms.values()) {
       this.#committer.change(room, () => ({})).catch(() => {});

@@ -1,12 +1,12 @@
-import { catchUp } from "../committer/catch_up.ts";
 import type { Committer } from "../committer/committer.ts";
+import type { Follower } from "../committer/follower.ts";
 import type { RoomNote } from "../committer/peers.ts";
 import type { HeldPath } from "../hub/holdings.ts";
 import type { Hub } from "../hub/hub.ts";
 import { Profile } from "../hub/profile.ts";
 import type { Room } from "../hub/room.ts";
 import { type Head, keys, type Mark, type SessionRecord } from "../store/keys.ts";
-import type { Log } from "../store/log.ts";
+import type { Store } from "../store/store.ts";
 import type { FoundMark } from "./inbox.ts";
 
 /** How long an event that has come out of order waits for those before it, in milliseconds. */
@@ -14,7 +14,12 @@ const REORDER_MS = 3;
 
 /** Brings what other isolates have done to rooms to the members here. */
 export class RoomNews {
-  constructor(readonly hub: Hub, readonly committer: Committer, readonly log: Log) {}
+  constructor(
+    readonly hub: Hub,
+    readonly committer: Committer,
+    readonly follower: Follower,
+    readonly store: Store,
+  ) {}
 
   /** Looks up what a mark points to. Rejects when the store cannot be read. */
   async look({ room: name, mark, value, versionstamp }: FoundMark): Promise<void> {
@@ -57,8 +62,9 @@ export class RoomNews {
   async #follow(room: Room, head: Head): Promise<void> {
     // Of two lives of a log, only the store knows the later.
     const known = room.epoch === "" || room.epoch === head.epoch;
-    const newest = known ? head : (await this.log.store.get<Head>(keys.head(room.name))).value;
-    if (newest) await catchUp(room, newest, this.log);
+    const newest = known ? head : (await this.store.get<Head>(keys.head(room.name))).value;
+    // It does not give up, and other rooms need not wait for it.
+    if (newest) this.follower.follow(room, newest);
   }
 
   #meet(room: Room, roster: readonly string[], version: string): void {
@@ -82,8 +88,7 @@ export class RoomNews {
   }
 
   async #lookAtAll(room: Room): Promise<void> {
-    const { store } = this.log;
-    const [head, roster] = await store.getMany([keys.head(room.name), keys.roster(room.name)]);
+    const [head, roster] = await this.store.getMany([keys.head(room.name), keys.roster(room.name)]);
     this.#meet(room, (roster!.value as string[] | null) ?? [], roster!.versionstamp ?? "");
     if (head!.value) await this.#follow(room, head!.value as Head);
     await Promise.all([...room.seats.keys()].map((session) => this.#readSession(room, session)));
@@ -96,7 +101,7 @@ export class RoomNews {
       const seat = room.seats.get(session);
       if (!seat) return;
       const { profile } = seat;
-      const { value } = await this.log.store.get<SessionRecord>(keys.session(room.name, session));
+      const { value } = await this.store.get<SessionRecord>(keys.session(room.name, session));
       // A login here meanwhile is newer than what was read.
       if (seat.profile !== profile) continue;
       if (!value || value.properties === JSON.stringify(profile.properties)) return;

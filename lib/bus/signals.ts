@@ -1,3 +1,4 @@
+import { hash } from "../hash.ts";
 import { keys, type MailFields } from "../store/keys.ts";
 import type { Store } from "../store/store.ts";
 import { pieceCount, setText } from "../store/text.ts";
@@ -68,9 +69,9 @@ export class Signals {
     const at = this.now();
     for (const { to, room, topic, sender, frame } of signals) {
       const fields: MailFields = { room, kind: "signal", about: topic, at };
-      const name = JSON.stringify([room, topic, sender]);
       for (const peer of to) {
-        const key = keys.mail(peer, name, 0);
+        // A newer one takes the place of an older one of the same sender and topic.
+        const key = keys.mail(peer, sender, hash(topic));
         setText(atomic, key, { fields, text: frame }, { expireIn: SIGNAL_MS });
         atomic.set(keys.bell(peer), at);
       }

@@ -3,6 +3,8 @@ import type { Room } from "../hub/room.ts";
 import type { Log } from "../store/log.ts";
 import type { Store } from "../store/store.ts";
 import type { Change, Mail } from "./change.ts";
+import { hash } from "../hash.ts";
+import type { Follower } from "./follower.ts";
 import type { Job } from "./job.ts";
 import { Lane, type LaneOptions } from "./lane.ts";
 import type { KnownHead } from "./staged/log.ts";
@@ -19,11 +21,17 @@ export interface CommitterOptions extends Omit<LaneOptions, "onSettled"> {
 export class Committer {
   readonly #lanes: Lane[];
 
-  constructor(readonly hub: Hub, store: Store, log: Log, options: CommitterOptions) {
+  constructor(
+    readonly hub: Hub,
+    store: Store,
+    log: Log,
+    follower: Follower,
+    options: CommitterOptions,
+  ) {
     const laneOptions = { ...options, onSettled: hub.release.bind(hub) };
     this.#lanes = Array.from(
       { length: options.lanes },
-      (_, i) => new Lane(`${options.instance}/${i}`, store, log, laneOptions),
+      (_, i) => new Lane(`${options.instance}/${i}`, store, log, follower, laneOptions),
     );
   }
 
@@ -83,13 +91,4 @@ export class Committer {
   #laneOf({ name }: Room): Lane {
     return this.#lanes[hash(name) % this.#lanes.length]!;
   }
-}
-
-/** FNV-1a over UTF-16 units: spreads rooms over lanes. */
-function hash(text: string): number {
-  let value = 0x811c9dc5;
-  for (let i = 0; i < text.length; i++) {
-    value = Math.imul(value ^ text.charCodeAt(i), 0x01000193);
-  }
-  return value >>> 0;
 }

@@ -3,7 +3,7 @@ import type { Room } from "../hub/room.ts";
 import type { Log } from "../store/log.ts";
 import type { Store } from "../store/store.ts";
 import { Batch } from "./batch.ts";
-import { catchUp } from "./catch_up.ts";
+import type { Follower } from "./follower.ts";
 import { Fence, type UnsettledCommit } from "./fence.ts";
 import type { Job } from "./job.ts";
 import type { RoomCache, RoomTransaction, TransactionOptions } from "./room_transaction.ts";
@@ -12,6 +12,8 @@ import type { KnownRoster } from "./staged/roster.ts";
 
 /** How many jobs are decided at a time. */
 const MAX_JOBS = 500;
+/** How long after others have written to a room they are given way to, in milliseconds. */
+const RIVALRY_MS = 200;
 /** The longest pause before another try after conflicts, in milliseconds. */
 const MAX_PAUSE_MS = 20;
 
@@ -37,11 +39,16 @@ export class Lane {
   #queue: Job[] = [];
   #idle: PromiseWithResolvers<void> | undefined;
   #unsettled = false;
+  /** When another isolate has last been seen to write to a room. */
+  readonly #rivals = new WeakMap<Room, number>();
+  /** How long the last commit took. */
+  #commitMs = 0;
 
   constructor(
     name: string,
     readonly store: Store,
     readonly log: Log,
+    readonly follower: Follower,
     readonly options: LaneOptions,
   ) {
     this.#fence = new Fence(store, name);
@@ -58,6 +65,7 @@ export class Lane {
 
   /** Takes over what others have told of a room's log and roster, if it is news. */
   learn(room: Room, head?: KnownHead, roster?: KnownRoster): void {
+    if (head) this.#rivals.set(room, this.options.now());
     const cache = this.#caches.get(room);
     if (head && cache?.head?.epoch === head.epoch && cache.head.offset < head.offset) {
       cache.head = head;
@@ -78,6 +86,10 @@ export class Lane {
       const next = this.#queue.length > 0 ? this.#process() : undefined;
       delivery?.();
       delivery = await next;
+      if (!this.#isRivalled()) continue;
+      delivery?.();
+      delivery = undefined;
+      await this.#giveWay();
     }
     this.#idle?.resolve();
     this.#idle = undefined;
@@ -94,17 +106,24 @@ export class Lane {
         const loading = batch.load();
         if (loading) {
           await loading;
-          await this.#catchUp(batch);
+          // While the commit is in flight: the sooner it is there, the rarer somebody is faster.
+          this.#catchUp(batch);
         }
       } catch {
         this.#reject(jobs, notApplied());
         return NOTHING;
       }
       this.#queue.unshift(...batch.decide(jobs));
-      if (batch.empty) return this.#deliveryOf(batch);
+      if (batch.empty) {
+        await this.#catchUp(batch);
+        return this.#deliveryOf(batch);
+      }
       try {
+        const startedAt = performance.now();
         const outcome = await this.#fence.commit((atomic) => batch.fill(atomic));
+        this.#commitMs = performance.now() - startedAt;
         if (outcome.applied) {
+          await this.#catchUp(batch);
           batch.committed(outcome.versionstamp);
           return this.#deliveryOf(batch);
         }
@@ -122,10 +141,18 @@ export class Lane {
     }
   }
 
-  async #catchUp(batch: Batch): Promise<void> {
-    await Promise.all([...batch.transactions()].map(async ({ room, exists, storedHead }) => {
-      if (exists) await catchUp(room, storedHead, this.log);
-    }));
+  /**
+   * Resolves when the batch's rooms are where its events follow; nearly always they are. What has
+   * been delivered from a batch before counts, so this is no use while that is still due.
+   */
+  #catchUp(batch: Batch): Promise<unknown> | undefined {
+    const work: Promise<void>[] = [];
+    for (const { room, exists, storedHead } of batch.transactions()) {
+      if (!exists || room.epoch === storedHead.epoch && room.cursor >= storedHead.offset) continue;
+      if (room.epoch === storedHead.epoch) this.#rivals.set(room, this.options.now());
+      work.push(this.follower.follow(room, storedHead));
+    }
+    return work.length > 0 ? Promise.all(work) : undefined;
   }
 
   #deliveryOf(batch: Batch, told = false): Delivery {
@@ -156,6 +183,7 @@ export class Lane {
     const outcome = await this.#fence.settle(commit);
     this.#unsettled = false;
     if (outcome.applied) {
+      await this.#catchUp(batch);
       batch.committed(outcome.versionstamp);
       return this.#deliveryOf(batch, true);
     }
@@ -183,6 +211,21 @@ export class Lane {
 
   #forget(batch: Batch): void {
     for (const { room } of batch.transactions()) this.#caches.delete(room);
+  }
+
+  /** Whether others have just written to a room that more is to be written to. */
+  #isRivalled(): boolean {
+    const since = this.options.now() - RIVALRY_MS;
+    return this.#queue.some(({ room }) => (this.#rivals.get(room) ?? 0) > since);
+  }
+
+  /**
+   * Leaves others the time of a commit: whoever has won knows the head, and would win again and
+   * again. What gathers meanwhile goes into the next commit.
+   */
+  async #giveWay(): Promise<void> {
+    const ms = Math.min(MAX_PAUSE_MS, this.#commitMs) * (0.5 + this.options.random());
+    await new Promise((resolve) => setTimeout(resolve, ms));
   }
 
   #pause(attempt: number): Promise<void> {

@@ -206,7 +206,8 @@ export class RoomTransaction implements RoomView {
     if (!this.#roster) return;
     this.cache.roster = this.#roster.committed(versionstamp);
     this.room.sharing?.meet(this.cache.roster.peers);
-    if (this.#roster.joins) this.room.refresh();
+    // Whoever was off the roster for a while has missed what was marked meanwhile.
+    if (this.#roster.joins && this.room.members.size > 0) this.room.refresh();
   }
 
   /** What other isolates are to be told of the commit. */

@@ -20,8 +20,8 @@ export interface LogOptions {
 
 /** How far past the limit a log grows before it is cut, so that a cut pays for many events. */
 const TRIM_EVERY = 100;
-/** How many events are read at a time. */
-const LOG_PAGE = 100;
+/** How many events are read at a time: an answer of more than some 16 KiB takes far longer. */
+const LOG_PAGE = 50;
 /** Entries that a page may end inside of have at most so many pieces. */
 const MAX_PIECES = 10;
 
@@ -71,7 +71,7 @@ export class Log {
     let since = head;
     let reached = head + 1;
     for (let before = head + 1; found < count && before > oldest; before -= LOG_PAGE) {
-      const page = await this.#readRange(room, Math.max(oldest, before - LOG_PAGE), before);
+      const page = await this.#readPage(room, Math.max(oldest, before - LOG_PAGE), before);
       for (const entry of page.reverse()) {
         reached = entry.offset;
         if (found === count || !wanted(entry)) continue;
@@ -98,7 +98,16 @@ export class Log {
     }
   }
 
-  async #readRange(room: string, from: number, before: number): Promise<LogEntry[]> {
+  /** All entries with `from <= offset < before`, read page beside page. */
+  async readAll(room: string, from: number, before: number): Promise<LogEntry[]> {
+    const pages: Promise<LogEntry[]>[] = [];
+    for (let start = from; start < before; start += LOG_PAGE) {
+      pages.push(this.#readPage(room, start, Math.min(before, start + LOG_PAGE)));
+    }
+    return (await Promise.all(pages)).flat();
+  }
+
+  async #readPage(room: string, from: number, before: number): Promise<LogEntry[]> {
     const all: LogEntry[] = [];
     for (let start: number | undefined = from; start !== undefined;) {
       const { entries, next }: { entries: LogEntry[]; next?: number } = await this.read(

@@ -125,6 +125,7 @@ onEveryStore("a restart keeps the log's life, and a client resumes across it", a
   assertEquals(ben.connection.epoch, greeting.epoch);
   assertEquals(ben.connection.offset, "3");
   await ben.ask({ type: "chat", data: 4 });
+  await ben.find(({ offset }) => offset === "4");
   assertEquals(ben.all("chat").map(({ offset }) => offset), ["1", "2", "3", "4"]);
   await ben.find(({ type }) => type === "counter");
 }, { durable: true });
