@@ -16,7 +16,7 @@ export async function counters(): Promise<Row> {
     floors.push(await commitEach());
     const path = `/websocket?room=bench-${round}`;
     const result = await load({
-      port: tallyroom.port,
+      ports: [tallyroom.port],
       path,
       connections: SOCKETS,
       publishers: SOCKETS,

@@ -24,12 +24,12 @@ export async function fanOut(connections: number): Promise<Row> {
   await using floor = await startFloor();
   await using tallyroom = await startTallyroom();
   for (let round = 0; round < ROUNDS; round++) {
-    const bare = await load({ ...plan, message: EVENT, port: floor.port, path: "/" });
+    const bare = await load({ ...plan, message: EVENT, ports: [floor.port], path: "/" });
     floors.push(bare.delivered / bare.seconds);
     const room = await load({
       ...plan,
       message: `{"type":"chat","data":"${TEXT}"}`,
-      port: tallyroom.port,
+      ports: [tallyroom.port],
       path: `/websocket?room=bench-${round}`,
       setup: '{"type":"subscribe","data":"chat"}',
     });

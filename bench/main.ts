@@ -1,17 +1,26 @@
-/** `deno task bench [fan-out | counters | idle]…`: measures each beside its floor. */
+/**
+ * `deno task bench [fan-out | counters | idle | latency | scaling | operations]…`: measures each
+ * beside its floor.
+ */
 import { counters } from "./counters.ts";
 import { fanOut } from "./fan_out.ts";
 import { idle } from "./idle.ts";
-import { type Row, table } from "./report.ts";
+import { latency } from "./latency.ts";
+import { operations } from "./operations.ts";
+import { besideFloor, markdown, merged, type Table } from "./report.ts";
+import { scaling } from "./scaling.ts";
 
-const BENCHES: Record<string, () => Promise<Row[]>> = {
-  "fan-out": async () => [await fanOut(500), await fanOut(100)],
-  "counters": async () => [await counters()],
-  "idle": async () => [await idle()],
+const BENCHES: Record<string, () => Promise<Table>> = {
+  "fan-out": async () => besideFloor(await fanOut(500), await fanOut(100)),
+  "counters": async () => besideFloor(await counters()),
+  "idle": async () => besideFloor(await idle()),
+  "latency": latency,
+  "scaling": scaling,
+  "operations": operations,
 };
 
 const names = Deno.args.length > 0 ? Deno.args : Object.keys(BENCHES);
-const rows: Row[] = [];
+const tables: Table[] = [];
 for (const name of names) {
   const bench = BENCHES[name];
   if (!bench) {
@@ -19,7 +28,8 @@ for (const name of names) {
     Deno.exit(1);
   }
   console.error(`Running ${name} …`);
-  rows.push(...await bench());
+  tables.push(await bench());
 }
-console.log(table(rows));
+const measured = tables.filter(({ rows }) => rows.length > 0);
+console.log(merged(measured).map(markdown).join("\n\n"));
 Deno.exit(0);

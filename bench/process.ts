@@ -1,27 +1,47 @@
+import type { Denokv } from "./denokv.ts";
 import type { LoadPlan, LoadResult } from "./load.ts";
+import { pause } from "./pace.ts";
 
 /** A server under measurement. */
 export interface Running extends AsyncDisposable {
   readonly port: number;
+  readonly pid: number;
   /** Resident memory, in bytes. */
   rss(): Promise<number>;
-  stats(): Promise<{ store: { reads: number; commits: number } }>;
+  /** What one isolate has done, and which it is. */
+  stats(): Promise<Stats>;
 }
 
-/** Starts Tallyroom on a store in a file of its own, with limits that a bench does not meet. */
-export async function startTallyroom(): Promise<Running> {
+interface Stats {
+  readonly instance: string;
+  readonly store: { readonly reads: number; readonly commits: number };
+  readonly memory: { readonly rss: number };
+}
+
+/** How a Tallyroom is to be run, if not as one isolate on a store in a file of its own. */
+export interface TallyroomOptions {
+  /** Where its store is, and may be others'. */
+  readonly denokv?: Denokv;
+  /** How many isolates of its one process share the port. */
+  readonly isolates?: number;
+}
+
+/** Starts a process of Tallyroom, with limits that a bench does not meet. */
+export async function startTallyroom(
+  { denokv, isolates }: TallyroomOptions = {},
+): Promise<Running> {
   const directory = await Deno.makeTempDir();
   const port = freePort();
-  const running = await start(["main.ts"], port, {
+  const running = await start([isolates ? "parallel.ts" : "main.ts"], port, {
     PORT: String(port),
     HOST: "127.0.0.1",
-    KV_PATH: `${directory}/kv.sqlite3`,
-    KV_URL: "",
+    DENO_JOBS: String(isolates ?? 1),
+    ...denokv ? { KV_PATH: "", ...denokv.env } : { KV_PATH: `${directory}/kv.sqlite3`, KV_URL: "" },
     LOG_LEVEL: "error",
     RATE_LIMIT: "1000000",
     RATE_BURST: "1000000",
     MAX_CONNECTIONS_PER_ADDRESS: "1000000",
-  });
+  }, isolates);
   return {
     ...running,
     [Symbol.asyncDispose]: async () => {
@@ -37,10 +57,12 @@ export function startFloor(): Promise<Running> {
   return start(["bench/floor.ts", String(port)], port, {});
 }
 
+/** Starts a server, and waits until each of its isolates has answered. */
 async function start(
   parameters: string[],
   port: number,
   env: Record<string, string>,
+  isolates = 1,
 ): Promise<Running> {
   const child = new Deno.Command(Deno.execPath(), {
     args: ["run", "--allow-all", ...parameters],
@@ -48,27 +70,38 @@ async function start(
     env,
     stdout: "null",
   }).spawn();
-  const stats = async (): Promise<{
-    memory: { rss: number };
-    store: { reads: number; commits: number };
-  }> => await (await fetch(`http://127.0.0.1:${port}/stats`)).json();
+  // A connection that is kept would ever reach the same isolate.
+  const client = Deno.createHttpClient({ poolMaxIdlePerHost: 0 });
+  const stats = async (): Promise<Stats> =>
+    await (await fetch(`http://127.0.0.1:${port}/stats`, { client })).json();
+  let ended = false;
+  let stopping = false;
+  child.status.then(({ code, signal }) => {
+    ended = true;
+    if (!stopping) console.error(`${parameters[0]} has ended by itself: ${signal ?? code}`);
+  });
+  const stop = async (): Promise<void> => {
+    stopping = true;
+    if (!ended) child.kill("SIGKILL");
+    await child.status;
+    client.close();
+  };
+  const seen = new Set<string>();
   for (let attempt = 0;; attempt++) {
-    try {
-      await stats();
-      break;
-    } catch (error) {
-      if (attempt === 200) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 50));
+    await stats().then(({ instance }) => seen.add(instance), () => {});
+    if (seen.size === isolates) break;
+    if (ended || attempt === 200) {
+      await stop();
+      throw new Error(`${seen.size} of ${isolates} isolates of ${parameters[0]} answer`);
     }
+    await pause(50);
   }
   return {
     port,
+    pid: child.pid,
     stats,
     rss: async () => (await stats()).memory.rss,
-    [Symbol.asyncDispose]: async () => {
-      child.kill("SIGKILL");
-      await child.status;
-    },
+    [Symbol.asyncDispose]: stop,
   };
 }
 
@@ -83,7 +116,7 @@ export async function load(plan: LoadPlan): Promise<LoadResult> {
   return JSON.parse(new TextDecoder().decode(stdout));
 }
 
-function freePort(): number {
+export function freePort(): number {
   using listener = Deno.listen({ port: 0, hostname: "127.0.0.1" });
   return listener.addr.port;
 }

@@ -5,6 +5,11 @@
 
 const encoder = new TextEncoder();
 
+/** The kinds of frames that matter here. A server gives up on those that leave a ping unanswered. */
+const TEXT = 1;
+const PING = 9;
+const PONG = 10;
+
 /** Called for each text frame with its payload, which is only valid during the call. */
 export type OnFrame = (payload: Uint8Array) => void;
 
@@ -16,8 +21,16 @@ export class RawSocket {
     this.#connection = connection;
   }
 
-  /** Connects, and resolves once the upgrade has succeeded. Frames are read from then on. */
-  static async connect(port: number, path: string, onFrame: OnFrame): Promise<RawSocket> {
+  /**
+   * Connects, and resolves once the upgrade has succeeded. Frames are read from then on, each time
+   * as many as there are by when `gathered` resolves.
+   */
+  static async connect(
+    port: number,
+    path: string,
+    onFrame: OnFrame,
+    gathered?: () => Promise<void>,
+  ): Promise<RawSocket> {
     const connection = await Deno.connect({ hostname: "127.0.0.1", port });
     connection.setNoDelay(true);
     const request = [
@@ -31,16 +44,15 @@ export class RawSocket {
     await connection.write(encoder.encode(`${request.join("\r\n")}\r\n\r\n`));
     const socket = new RawSocket(connection);
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    socket.#read(onFrame, resolve).catch(reject);
+    socket.#read(onFrame, resolve, gathered).catch(reject);
     await promise;
     return socket;
   }
 
   /** Sends text frames in one write. */
   send(...texts: string[]): void {
-    const frames = texts.map((text) => frame(encoder.encode(text)));
-    const bytes = frames.length === 1 ? frames[0]! : concat(frames);
-    this.#writing = this.#writing.then(() => writeAll(this.#connection, bytes)).catch(() => {});
+    const frames = texts.map((text) => frame(TEXT, encoder.encode(text)));
+    this.#write(frames.length === 1 ? frames[0]! : concat(frames));
   }
 
   close(): void {
@@ -51,12 +63,22 @@ export class RawSocket {
     }
   }
 
-  async #read(onFrame: OnFrame, onUpgraded: () => void): Promise<void> {
+  #write(bytes: Uint8Array): void {
+    this.#writing = this.#writing.then(() => writeAll(this.#connection, bytes)).catch(() => {});
+  }
+
+  async #read(
+    onFrame: OnFrame,
+    onUpgraded: () => void,
+    gathered?: () => Promise<void>,
+  ): Promise<void> {
+    const onPing: OnFrame = (payload) => this.#write(frame(PONG, payload));
     let buffer = new Uint8Array(65_536);
     let length = 0;
     let upgraded = false;
     while (true) {
       if (length === buffer.length) buffer = concat([buffer, new Uint8Array(buffer.length)]);
+      if (upgraded && gathered) await gathered();
       const count = await this.#connection.read(buffer.subarray(length)).catch(() => null);
       if (count === null) throw new Error("The connection has ended");
       length += count;
@@ -72,15 +94,19 @@ export class RawSocket {
         start = end + 4;
         onUpgraded();
       }
-      start += eachFrame(buffer.subarray(start, length), onFrame);
+      start += eachFrame(buffer.subarray(start, length), onFrame, onPing);
       buffer.copyWithin(0, start, length);
       length -= start;
     }
   }
 }
 
-/** Calls `onFrame` for each whole text frame in `bytes`; returns how many bytes those took. */
-function eachFrame(bytes: Uint8Array, onFrame: OnFrame): number {
+/**
+ * Calls `onFrame` for each whole text frame in `bytes`, and `onPing` for each ping.
+ *
+ * @returns how many bytes the frames took.
+ */
+function eachFrame(bytes: Uint8Array, onFrame: OnFrame, onPing: OnFrame): number {
   let at = 0;
   while (bytes.length - at >= 2) {
     let size = bytes[at + 1]! & 0x7f;
@@ -95,17 +121,20 @@ function eachFrame(bytes: Uint8Array, onFrame: OnFrame): number {
       head = 10;
     }
     if (bytes.length - at < head + size) break;
-    if ((bytes[at]! & 0x0f) === 1) onFrame(bytes.subarray(at + head, at + head + size));
+    const payload = bytes.subarray(at + head, at + head + size);
+    const opcode = bytes[at]! & 0x0f;
+    if (opcode === TEXT) onFrame(payload);
+    else if (opcode === PING) onPing(payload);
     at += head + size;
   }
   return at;
 }
 
-/** A masked text frame. The mask is zero, which leaves the payload as it is. */
-function frame(payload: Uint8Array): Uint8Array {
+/** A masked frame. The mask is zero, which leaves the payload as it is. */
+function frame(opcode: number, payload: Uint8Array): Uint8Array {
   const extended = payload.length > 125 ? 2 : 0;
   const bytes = new Uint8Array(6 + extended + payload.length);
-  bytes[0] = 0x81;
+  bytes[0] = 0x80 | opcode;
   if (extended) {
     bytes[1] = 0x80 | 126;
     bytes[2] = payload.length >> 8;
