@@ -11,40 +11,32 @@ const REOPEN_MS = 200;
 export class Bell {
   #reader: ReadableStreamDefaultReader<[Deno.KvEntryMaybe<unknown>]> | undefined;
   #heard: string | null = null;
-  readonly #pauses = new Set<() => void>();
+  #endPause: (() => void) | undefined;
   #closed = false;
 
   constructor(readonly store: Store, readonly owner: string, readonly onRing: () => void) {
     this.#listen();
   }
 
-  /** Rings where the bell has been rung unheard, and opens a watch that has heard nothing anew. */
-  async check(): Promise<void> {
-    const { versionstamp } = await this.store.get(keys.bell(this.owner));
-    if (versionstamp === this.#heard || this.#closed) return;
-    // It may be on its way.
-    await this.#pause();
-    if (this.#closed || (this.#heard ?? "") >= (versionstamp ?? "")) return;
-    this.onRing();
+  /** Opens the watch anew, which seems to have fallen silent. */
+  reopen(): void {
     this.#cancel();
   }
 
   close(): void {
     this.#closed = true;
-    for (const end of this.#pauses) end();
+    this.#endPause?.();
     this.#cancel();
   }
 
   /** Waits a moment, unless the bell is closed. */
   #pause(): Promise<void> {
     return new Promise((resolve) => {
-      const end = (): void => {
+      this.#endPause = () => {
         clearTimeout(timer);
-        this.#pauses.delete(end);
         resolve();
       };
-      const timer = setTimeout(end, this.#closed ? 0 : REOPEN_MS);
-      this.#pauses.add(end);
+      const timer = setTimeout(resolve, this.#closed ? 0 : REOPEN_MS);
     });
   }
 

@@ -256,12 +256,11 @@ export class Bus implements Peers, Outside {
       this.#lane.forget(neighbour!);
       await sweep(this.#store, neighbour!);
     }
-    await Promise.all([inbox.tidy(), bell.check()]);
+    await inbox.tidy();
     if (dead) return 0;
-    if (this.#alone) return inbox.busy ? life.beatMs : this.#restMs;
-    // Siblings leave marks and do not ring.
-    await inbox.look();
-    return life.beatMs;
+    // Siblings do not ring, and may not have been heard. For all others the watch should have been.
+    if (await inbox.look()) bell.reopen();
+    return this.#alone && !inbox.busy ? this.#restMs : life.beatMs;
   }
 
   /**

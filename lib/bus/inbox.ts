@@ -37,7 +37,7 @@ const MAIL_KEY_LENGTH = keys.mail("", "", 0).length;
 export class Inbox {
   readonly #handled = new Map<string, Handled>();
   readonly #read = new Set<string>();
-  #looking: Promise<void> | undefined;
+  #looking: Promise<boolean> | undefined;
   #again = false;
   #closed = false;
 
@@ -48,8 +48,12 @@ export class Inbox {
     return this.#handled.size > 0;
   }
 
-  /** Looks up what there is, and what comes meanwhile. Never rejects. */
-  look(): Promise<void> {
+  /**
+   * Looks up what there is, and what comes meanwhile. Never rejects.
+   *
+   * @returns whether there was anything that had not been looked up before.
+   */
+  look(): Promise<boolean> {
     this.#again = true;
     return this.#looking ??= this.#lookOn().finally(() => this.#looking = undefined);
   }
@@ -85,24 +89,25 @@ export class Inbox {
     if (versionstamp === null) this.#handled.delete(JSON.stringify(key));
   }
 
-  async #lookOn(): Promise<void> {
+  async #lookOn(): Promise<boolean> {
+    let found = false;
     while (this.#again && !this.#closed) {
       this.#again = false;
       try {
-        await this.#lookOnce();
+        found = await this.#lookOnce() || found;
       } catch {
         this.#again = true;
         await new Promise((resolve) => setTimeout(resolve, 50));
         await this.store.whenBack();
       }
     }
+    return found;
   }
 
-  async #lookOnce(): Promise<void> {
+  async #lookOnce(): Promise<boolean> {
     const entries = await this.store.list({ prefix: keys.inbox(this.owner) }, {
       limit: EVERYTHING,
     });
-    if (entries.length === 0) return;
     const mails = entries.filter(({ key }) => key[2] === "mail");
     const due = entries.filter(({ key, versionstamp }) => {
       if (key[2] === "mail") return false;
@@ -120,6 +125,7 @@ export class Inbox {
       this.#done(key, versionstamp);
     }));
     await this.#deleteMails(mails);
+    return due.length + mails.length > 0;
   }
 
   #done(key: Deno.KvKey, versionstamp: string): void {

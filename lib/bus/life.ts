@@ -22,8 +22,8 @@ export interface Beat {
 }
 
 /** Shares of a lease: how often an isolate says that it lives, and when its silence means death. */
-const BEATS_PER_LEASE = 5;
-const SILENT_BEATS = 3;
+const BEATS_PER_LEASE = 4;
+const SILENT_BEATS = 2.5;
 
 /**
  * That this isolate lives, and whether its neighbour does. Each watches only the next in the order
@@ -68,7 +68,7 @@ export class Life {
     const known = this.#neighbour?.name === name ? this.#neighbour : undefined;
     if (!known) {
       // One that seems long silent has a beat to show that it only had nobody to beat for.
-      const seenAt = Math.min(now, Math.max(at, now - this.#deadMs + 1.5 * this.beatMs));
+      const seenAt = Math.min(now, Math.max(at, now - this.#deadMs + 1.25 * this.beatMs));
       this.#neighbour = { name, version, seenAt };
     } else if (known.version !== version || !attentive) {
       known.version = version;

@@ -5,7 +5,8 @@ import type { HeldPath } from "../hub/holdings.ts";
 import type { Hub } from "../hub/hub.ts";
 import { Profile } from "../hub/profile.ts";
 import type { Room } from "../hub/room.ts";
-import { type Head, keys, type Mark, type SessionRecord } from "../store/keys.ts";
+import type { LogEntry } from "../protocol/log_entry.ts";
+import { type Head, keys, type LogMark, type Mark, type SessionRecord } from "../store/keys.ts";
 import type { Store } from "../store/store.ts";
 import type { FoundMark } from "./inbox.ts";
 
@@ -27,9 +28,10 @@ export class RoomNews {
     if (!room) return;
     switch (mark[0]) {
       case "log": {
-        const head = value as Head;
-        this.committer.learn(room, { ...head, version: versionstamp });
-        return await this.#follow(room, head);
+        const { epoch, offset, entries = [] } = value as LogMark;
+        this.committer.learn(room, { epoch, offset, version: versionstamp });
+        if (follows(room, epoch, entries)) return deliver(room, entries);
+        return await this.#follow(room, { epoch, offset });
       }
       case "roster":
         return this.#meet(room, value as string[], versionstamp);
@@ -109,4 +111,13 @@ export class RoomNews {
       return room.profileChanged(seat);
     }
   }
+}
+
+/** Whether events are the next of the room's log here, or nothing new. */
+function follows(room: Room, epoch: string, entries: readonly LogEntry[]): boolean {
+  return entries.length > 0 && room.epoch === epoch && entries[0]!.offset <= room.cursor + 1;
+}
+
+function deliver(room: Room, entries: readonly LogEntry[]): void {
+  for (const entry of entries) room.deliver(entry);
 }

@@ -188,7 +188,7 @@ export class RoomTransaction implements RoomView {
     this.#polls.fill(atomic);
     this.#sessions.fill(atomic, this.#now, sessionSeconds * 1000);
     this.once.fill(atomic);
-    this.#roster?.fill(atomic, this.#log.head, this.#now);
+    this.#roster?.fill(atomic, this.#log.head, this.#log.entries, this.#now);
     if (this.#config !== undefined) {
       setText(atomic, keys.config(this.room.name), { fields: {}, text: this.#config });
     }

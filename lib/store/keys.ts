@@ -1,3 +1,5 @@
+import type { LogEntry } from "../protocol/log_entry.ts";
+
 /**
  * Where everything lies in the store. A room's keys share the prefix `["room", room]`.
  * Sums (`counter`, `tally`) hold a `Deno.KvU64` for ever: adding to anything else throws, and a
@@ -129,6 +131,12 @@ export interface Head {
   readonly epoch: string;
   /** The newest event's offset; 0 before the first. */
   readonly offset: number;
+}
+
+/** What a mark of a log says. */
+export interface LogMark extends Head {
+  /** What the commit that left the mark has appended, if that is short. */
+  readonly entries?: readonly LogEntry[];
 }
 
 /** What the store keeps of a session in a room. */

@@ -1,5 +1,6 @@
 import { ProtocolError } from "../../errors.ts";
-import { keys, type MailFields, type Mark } from "../../store/keys.ts";
+import type { LogEntry } from "../../protocol/log_entry.ts";
+import { type Head, keys, type LogMark, type MailFields, type Mark } from "../../store/keys.ts";
 import { setText } from "../../store/text.ts";
 import type { HeldWrite } from "../../hub/holdings.ts";
 import type { Mail } from "../change.ts";
@@ -17,6 +18,8 @@ export interface KnownRoster {
 const MAX_MARKS = 64;
 /** How many of what this isolate holds are marked one by one. */
 const MAX_HELD_MARKS = 8;
+/** How long events may be together, in characters, to be told in a mark itself. */
+const MAX_MARKED_LENGTH = 500;
 /** How long what nobody has looked up is kept, for the case that nobody ever clears it up. */
 const INBOX_MS = 86_400_000;
 
@@ -116,6 +119,7 @@ export class StagedRoster {
     // The first one rings as well.
     if (this.#marks.size === 1) this.cost.spend(0, 2 * others, 0);
     else if (this.#marks.size * others <= MAX_MARKS) this.cost.spend(0, others, 0);
+    if (mark[0] === "log") this.cost.spend(0, 0, others * MAX_MARKED_LENGTH);
   }
 
   hold(writes: readonly HeldWrite[]): void {
@@ -141,7 +145,13 @@ export class StagedRoster {
     return marks.length > 1 && marks.length * this.others.length > MAX_MARKS ? [["all"]] : marks;
   }
 
-  fill(atomic: Deno.AtomicOperation, head: unknown, at: number): void {
+  /** @param head and `entries`: of the log as the commit leaves it, and what it appends. */
+  fill(
+    atomic: Deno.AtomicOperation,
+    head: Head,
+    entries: readonly LogEntry[],
+    at: number,
+  ): void {
     if (!this.#checked) return;
     const { self } = this.peers;
     const key = keys.roster(this.room);
@@ -155,18 +165,18 @@ export class StagedRoster {
       if (value === undefined) atomic.delete(holding);
       else atomic.set(holding, value);
     }
-    this.#fillInboxes(atomic, head, at);
+    this.#fillInboxes(atomic, logMark(head, entries), at);
   }
 
   /** Leaves marks and mails, and rings for those who would not hear of them otherwise. */
-  #fillInboxes(atomic: Deno.AtomicOperation, head: unknown, at: number): void {
+  #fillInboxes(atomic: Deno.AtomicOperation, log: LogMark, at: number): void {
     const { self } = this.peers;
     const expireIn = INBOX_MS;
     const rung = new Set<string>();
     // Whoever is taken off the roster may live: it shall know.
     const marked = this.#joins ? this.#known!.peers.filter((peer) => peer !== self) : this.others;
     for (const mark of this.marks) {
-      const value = mark[0] === "log" ? head : mark[0] === "roster" ? this.#changed : null;
+      const value = mark[0] === "log" ? log : mark[0] === "roster" ? this.#changed : null;
       for (const peer of marked) {
         atomic.set(keys.mark(peer, this.room, mark), value, { expireIn });
         if (!this.peers.reaches(peer)) rung.add(peer);
@@ -198,6 +208,11 @@ export class StagedRoster {
   #isSelf(peer: string): boolean {
     return peer === this.peers.self || this.peers.former.has(peer);
   }
+}
+
+function logMark(head: Head, entries: readonly LogEntry[]): LogMark {
+  const length = entries.reduce((sum, { topic, frame }) => sum + topic.length + frame.length, 0);
+  return length <= MAX_MARKED_LENGTH ? { ...head, entries } : head;
 }
 
 function tooManyIsolates(limit: number): ProtocolError {
