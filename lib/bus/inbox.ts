@@ -25,6 +25,8 @@ interface Handled {
 }
 
 const EVERYTHING = 100_000;
+/** How far apart two looks are at least, in milliseconds: what comes meanwhile costs one together. */
+const GAP_MS = 5;
 /** How many marks are deleted at a time, each with a check. */
 const CHUNK = 9;
 const MAIL_KEY_LENGTH = keys.mail("", "", 0).length;
@@ -95,6 +97,7 @@ export class Inbox {
       this.#again = false;
       try {
         found = await this.#lookOnce() || found;
+        if (this.#again) await new Promise((resolve) => setTimeout(resolve, GAP_MS));
       } catch {
         this.#again = true;
         await new Promise((resolve) => setTimeout(resolve, 50));
