@@ -24,6 +24,10 @@ def matches(expected, received):
         return isinstance(received, dict) and all(
             key in received and matches(value, received[key]) for key, value in expected.items()
         )
+    if isinstance(expected, list):
+        return isinstance(received, list) and len(expected) == len(received) and all(
+            map(matches, expected, received)
+        )
     return expected == received and type(expected) is type(received)
 
 
