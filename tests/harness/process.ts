@@ -9,10 +9,14 @@ export class ServerProcess implements AsyncDisposable {
   #process!: Deno.ChildProcess;
   #reading!: Promise<unknown>;
 
-  private constructor(readonly environment: Record<string, string>) {}
+  private constructor(readonly environment: Record<string, string>, readonly entry: string) {}
 
-  static async start(environment: Record<string, string>): Promise<ServerProcess> {
-    const server = new ServerProcess(environment);
+  /** @param entry the module to run: `main.ts`, or `parallel.ts` for several isolates. */
+  static async start(
+    environment: Record<string, string>,
+    entry = "main.ts",
+  ): Promise<ServerProcess> {
+    const server = new ServerProcess(environment, entry);
     await server.run();
     return server;
   }
@@ -20,7 +24,7 @@ export class ServerProcess implements AsyncDisposable {
   /** Starts the process, again on the same port and store after it has ended. */
   async run(): Promise<void> {
     this.#process = new Deno.Command(Deno.execPath(), {
-      args: ["run", "--allow-all", "main.ts"],
+      args: ["run", "--allow-all", this.entry],
       cwd: new URL("../..", import.meta.url),
       env: { HOST: "127.0.0.1", PORT: String(this.port), ...this.environment },
       stdout: "piped",
