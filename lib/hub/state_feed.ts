@@ -44,6 +44,8 @@ interface Demand {
  */
 export class StateFeed {
   #demands = new Map<string, Demand>();
+  /** Topic → those who have subscribed to it since the reading under way began. */
+  #late = new Map<string, Set<Member>>();
   /** Settles when what is demanded now has been sent. */
   #round = Promise.withResolvers<void>();
   #running = false;
@@ -72,6 +74,7 @@ export class StateFeed {
    * topic with an id always has a state: that of an unused counter is 0.
    */
   async request(member: Member, topic: string): Promise<void> {
+    this.#late.set(topic, (this.#late.get(topic) ?? new Set()).add(member));
     const { event, id } = parseTopic(topic) as { event: StateEvent; id?: string };
     const ids = id === undefined ? await this.#ids(event) : [id];
     const chunk = CHUNK[event];
@@ -106,6 +109,7 @@ export class StateFeed {
       const demands = this.#demands;
       const round = this.#round;
       this.#demands = new Map();
+      this.#late = new Map();
       this.#round = Promise.withResolvers();
       try {
         const refs = [...demands.values()].map((demand) => demand.ref);
@@ -146,8 +150,11 @@ export class StateFeed {
 
   #send(topic: string, { changed, newcomers }: Demand, frame: string): void {
     if (changed) {
+      // What was read before they came may be older than what they know; they get a newer one.
+      const late = [topic, parseTopic(topic).event].map((one) => this.#late.get(one));
       this.room.subscriptions.forEach(topic, (member) => {
-        if (!newcomers.has(member)) member.outbox.send(frame);
+        if (newcomers.has(member) || late.some((members) => members?.has(member))) return;
+        member.outbox.send(frame);
       });
     }
     for (const member of newcomers) member.outbox.send(frame);
