@@ -1,11 +1,11 @@
-import { freePort } from "./process.ts";
+import { freePort } from "./free_port.ts";
 
 const TOKEN = "a-token-for-benches-only";
 
 /**
- * A `denokv` server on a database of its own. What is measured over it knows a step of 44 ms:
- * neither the runtime nor `denokv` turns Nagle's algorithm off, so that a request of more than
- * 1 KiB, or an answer soon after another, waits for an acknowledgement that the kernel delays.
+ * A `denokv` server on a database of its own. On one machine its answers may take
+ * a step of 44 ms longer: neither it nor the runtime turns Nagle's algorithm off, so that some
+ * requests and answers wait for an acknowledgement that the kernel delays.
  */
 export interface Denokv extends AsyncDisposable {
   readonly pid: number;

@@ -1,3 +1,4 @@
+import { freePort } from "./free_port.ts";
 import type { Denokv } from "./denokv.ts";
 import type { LoadPlan, LoadResult } from "./load.ts";
 import { pause } from "./pace.ts";
@@ -114,9 +115,4 @@ export async function load(plan: LoadPlan): Promise<LoadResult> {
   }).output();
   if (!success) throw new Error("The load generator failed");
   return JSON.parse(new TextDecoder().decode(stdout));
-}
-
-export function freePort(): number {
-  using listener = Deno.listen({ port: 0, hostname: "127.0.0.1" });
-  return listener.addr.port;
 }

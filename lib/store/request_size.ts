@@ -1,5 +1,7 @@
 import { serialize } from "node:v8";
-import type { Fill } from "./store.ts";
+
+/** What a commit shall hold. It may be asked for again, so it changes nothing else. */
+export type Fill = (atomic: Deno.AtomicOperation) => void;
 
 /** What a part of a key, a check and a mutation take beside their contents, in bytes; roughly. */
 const PART = 2;

@@ -1,6 +1,8 @@
 import { deadline } from "./deadline.ts";
 import { Pool } from "./pool.ts";
-import { requestSize } from "./request_size.ts";
+import { type Fill, requestSize } from "./request_size.ts";
+
+export type { Fill };
 
 /** Where the store is, and how it is dealt with; without `path` and `url`, the runtime's own place. */
 export interface StoreOptions {
@@ -27,9 +29,6 @@ const ONE_WRITE_BYTES = 1000;
 /** How often a locked database is tried again, and how long at most between, in milliseconds. */
 const LOCKED_ATTEMPTS = 60;
 const LOCKED_PAUSE_MS = 20;
-
-/** What a commit shall hold. It may be asked for again, so it changes nothing else. */
-export type Fill = (atomic: Deno.AtomicOperation) => void;
 
 /**
  * The key-value store, with a deadline around every call, since the runtime retries for ever
