@@ -66,9 +66,6 @@ export interface CommandLimits {
 // deno-lint-ignore no-explicit-any -- a list of commands has a different input type in each place
 export type Command = StoreCommand<any> | LocalCommand<any>;
 
-/** Makes a command of the fields that the settings allow. One message type is one of these. */
-export type CommandFactory = (fields: Fields) => Command;
-
 /** Types a command that changes the store. */
 export function storeCommand<Input>(
   command: Omit<StoreCommand<Input>, "kind">,

@@ -156,11 +156,6 @@ export interface OnceRecord {
   readonly at: number;
 }
 
-/** A signed sum as the store holds it. */
-export function toSum(value: bigint): Deno.KvU64 {
-  return new Deno.KvU64(BigInt.asUintN(64, value));
-}
-
 /** A sum as read; an absent one is 0. */
 export function fromSum(value: Deno.KvU64 | null): bigint {
   return value === null ? 0n : BigInt.asIntN(64, value.value);

@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { sweep } from "../../lib/bus/sweep.ts";
+import type { TestClient } from "../harness/client.ts";
 import { Denokv, denokvProgram } from "../harness/denokv.ts";
 import { ServerProcess } from "../harness/process.ts";
 import { onEveryStore } from "../harness/stores.ts";
@@ -127,5 +128,41 @@ Deno.test({
     while (JSON.stringify(cay.all("ephemeralPoll").at(-1)?.data.stats) !== "{}") await pause(20);
     const took = performance.now() - startedAt;
     assert(took < 4000, `ghosts stayed for ${took} ms`);
+  },
+});
+
+Deno.test({
+  name: "users whom a killed process had are told to be offline, those with others are not",
+  ignore: denokvProgram === undefined,
+  fn: async () => {
+    await using denokv = await Denokv.start();
+    const environment = { KV_URL: denokv.url, LEASE_SECONDS: "2", LOG_LEVEL: "error" };
+    await using doomed = await ServerProcess.start(environment);
+    await using survivor = await ServerProcess.start(environment);
+    await using watcher = await survivor.connect("room=r&subscribe=presence");
+    const only = await doomed.connect("room=r&session=only");
+    await doomed.connect("room=r&session=both");
+    await using both = await survivor.connect("room=elsewhere&session=both");
+    await watcher.find(({ type, data }) => type === "presence" && data.count === 3);
+    both.send({ type: "status", data: "AWAY" });
+    await both.settled();
+    await doomed.end("SIGKILL");
+    const diedAt = performance.now();
+    const change = (client: TestClient, user: string, status: string): Promise<unknown> => {
+      return client.find(({ type, data }) => {
+        return type === "STATUS_CHANGE" && data.user_id === user && data.status === status;
+      });
+    };
+    await change(watcher, only.connection.user_id, "OFFLINE");
+    // What is left of the other user is a connection that is away.
+    await change(both, both.connection.user_id, "AWAY");
+    const took = performance.now() - diedAt;
+    assert(took < 3000, `it took ${took} ms`);
+    assertEquals(
+      watcher.all("STATUS_CHANGE").filter(({ data }) => {
+        return data.user_id === both.connection.user_id && data.status === "OFFLINE";
+      }),
+      [],
+    );
   },
 });
