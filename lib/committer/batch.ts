@@ -12,9 +12,8 @@ import { Cost } from "./staged/cost.ts";
 /** What the store takes in one commit: 800 KiB and 1,000 mutations, less a margin. */
 const MAX_BYTES = 780_000;
 const MAX_MUTATIONS = 950;
-/** The most that one job costs beside its size: a vote's mutations; head, roster, vote and key. */
+/** The most that one job costs beside its size: a vote's mutations. */
 const JOB_MUTATIONS = 20;
-const JOB_CHECKS = 5;
 /** The most that it costs for each other isolate in the room: marks, the bell, a mail. */
 const JOB_MUTATIONS_PER_PEER = 6;
 /** The fence's share of a commit: a check and a mutation. */
@@ -144,12 +143,15 @@ export class Batch {
     return { job, outcome: { ack, repeated: false }, entry, seat: change.profile?.seat };
   }
 
-  #hasSpaceFor({ room, size, mutations = JOB_MUTATIONS, mails }: Job): boolean {
+  #hasSpaceFor(job: Job): boolean {
     if (this.#decided.length === 0) return true;
+    const { room, size, key, mutations = JOB_MUTATIONS, mails } = job;
     const spent = this.#cost;
-    const peers = this.#transaction(room).others.length;
+    const transaction = this.#transaction(room);
+    const peers = transaction.others.length;
     const mailed = mails && peers > 0 ? 2 * MAX_MAILS_LENGTH : 0;
-    return FENCE + spent.checks + JOB_CHECKS <= this.store.maxChecks &&
+    const checks = transaction.dueChecks + job.needs().length + (key === undefined ? 0 : 1);
+    return FENCE + spent.checks + checks <= this.store.maxChecks &&
       FENCE + spent.mutations + mutations + peers * JOB_MUTATIONS_PER_PEER <= MAX_MUTATIONS &&
       spent.bytes + size * BYTES_PER_CHARACTER + JOB_BYTES + mailed <= MAX_BYTES;
   }

@@ -13,7 +13,9 @@ import type { KnownRoster } from "./staged/roster.ts";
 /** How many jobs are decided at a time. */
 const MAX_JOBS = 500;
 /** How long after others have written to a room they are given way to, in milliseconds. */
-const RIVALRY_MS = 200;
+const RIVALRY_MS = 1000;
+/** The longest that others are given way to, in milliseconds. */
+const MAX_WAY_MS = 200;
 /** The longest pause before another try after conflicts, in milliseconds. */
 const MAX_PAUSE_MS = 20;
 
@@ -220,11 +222,11 @@ export class Lane {
   }
 
   /**
-   * Leaves others the time of a commit: whoever has won knows the head, and would win again and
-   * again. What gathers meanwhile goes into the next commit.
+   * Leaves others the time to read the head and to commit: whoever has won knows it, and would win
+   * again and again. What gathers meanwhile goes into the next commit.
    */
   async #giveWay(): Promise<void> {
-    const ms = Math.min(MAX_PAUSE_MS, this.#commitMs) * (0.5 + this.options.random());
+    const ms = Math.min(MAX_WAY_MS, 2 * this.#commitMs) * (0.5 + this.options.random());
     await new Promise((resolve) => setTimeout(resolve, ms));
   }
 

@@ -98,6 +98,11 @@ export class RoomTransaction implements RoomView {
     await Promise.all([this.#polls.loadGrowing(store), this.#roster?.load()]);
   }
 
+  /** How many checks of the room as a whole are still to be paid for by the next change. */
+  get dueChecks(): number {
+    return (this.#log.checked ? 0 : 1) + (this.#roster && !this.#roster.checked ? 1 : 0);
+  }
+
   /** The other isolates in the room. */
   get others(): readonly string[] {
     return this.#roster?.others ?? [];

@@ -102,6 +102,21 @@ chaos(
   },
 );
 
+chaos(
+  "a store whose answers take now long, now short lets nobody wait for ever",
+  { processes: PROCESSES, leaseSeconds: 3, slow: true },
+  async ({ fleet, crowd, random, proxy }) => {
+    proxy.delay = () => random.below(30);
+    // A commit takes some 50 ms, and one of 10 checks carries few messages with keys.
+    const talkers = await crowd.talk(TALKERS, 4 * PAUSE_MS, fleet.processes);
+    await pause(5000);
+    const { faults, longestWaitMs } = await crowd.finish();
+    assertEquals(faults, []);
+    assertEquals(talkers.map(({ lost }) => lost), talkers.map(() => 0));
+    assert(longestWaitMs < 3000, `somebody waited ${longestWaitMs} ms for an ack`);
+  },
+);
+
 /** A test on several processes, which reach their `denokv` directly unless `slow` is set. */
 function chaos(
   name: string,

@@ -49,9 +49,14 @@ export class StagedLog {
     if (this.known.version === null) this.#write();
   }
 
+  /** Whether the commit checks the head. */
+  get checked(): boolean {
+    return this.#writes || this.#guarded;
+  }
+
   /** Makes the commit check the head, though it may append nothing. */
   guard(): void {
-    if (this.#guarded || this.#writes) return;
+    if (this.checked) return;
     this.#guarded = true;
     this.cost.spend(1, 0, 0);
   }
@@ -68,7 +73,7 @@ export class StagedLog {
   }
 
   fill(atomic: Deno.AtomicOperation, at: number, expireIn: number): void {
-    if (!this.#writes && !this.#guarded) return;
+    if (!this.checked) return;
     const key = keys.head(this.room);
     atomic.check({ key, versionstamp: this.known.version });
     if (!this.#writes) return;

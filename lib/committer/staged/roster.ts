@@ -32,7 +32,8 @@ export class StagedRoster {
   /** The roster as the commit leaves it; absent while it does not change it. */
   #changed: string[] | undefined;
   #absent: ReadonlySet<string> = new Set();
-  #checked = false;
+  /** Whether the commit checks the roster. */
+  checked = false;
   #joins = false;
   #leaves = false;
   #held = 0;
@@ -152,7 +153,7 @@ export class StagedRoster {
     entries: readonly LogEntry[],
     at: number,
   ): void {
-    if (!this.#checked) return;
+    if (!this.checked) return;
     const { self } = this.peers;
     const key = keys.roster(this.room);
     atomic.check({ key, versionstamp: this.#known!.version });
@@ -200,8 +201,8 @@ export class StagedRoster {
   }
 
   #check(): void {
-    if (this.#checked) return;
-    this.#checked = true;
+    if (this.checked) return;
+    this.checked = true;
     this.cost.spend(1, 0, 0);
   }
 
