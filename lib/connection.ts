@@ -1,4 +1,6 @@
 import type { AdminAuthentication, AdminVerifier } from "./auth/admin.ts";
+import { publicUserId } from "./auth/session.ts";
+import type { Identity, TokenVerifier } from "./auth/tokens.ts";
 import type { Command, LocalContext } from "./commands/command.ts";
 import type { FindCommand } from "./commands/index.ts";
 import { type Mail, MAX_MAILS_LENGTH } from "./committer/change.ts";
@@ -7,7 +9,7 @@ import type { Job, JobOutcome } from "./committer/job.ts";
 import { ProtocolError, toProtocolError } from "./errors.ts";
 import type { ConnectionDetails, Member, Role } from "./hub/member.ts";
 import { Outbox, type Sink } from "./hub/outbox.ts";
-import { profileOf } from "./hub/greeting.ts";
+import { connectionMessage, profileOf } from "./hub/greeting.ts";
 import type { Gate } from "./hub/gate.ts";
 import type { Room } from "./hub/room.ts";
 import type { Seat } from "./hub/seat.ts";
@@ -21,6 +23,9 @@ export interface ConnectionServices extends Pick<LocalContext, "past" | "limits"
   readonly findCommand: FindCommand;
   readonly committer: Committer;
   readonly admins: AdminVerifier;
+  readonly tokens: TokenVerifier;
+  /** Names the isolate. */
+  readonly instance: string;
   readonly now: () => number;
   /** Called once for each connection, when it has left, whoever ended it. */
   readonly onLeave: (connection: Connection) => void;
@@ -37,6 +42,7 @@ export interface ConnectionStart {
   readonly room: Room;
   readonly seat: Seat;
   readonly channelId: string;
+  readonly userId: string;
   readonly details: ConnectionDetails;
   readonly batch: boolean;
 }
@@ -44,6 +50,9 @@ export interface ConnectionStart {
 /** How long a client must have been silent to be closed, and how long that is waited for. */
 const QUIET_MS = 50;
 const MAX_LINGER_MS = 1000;
+
+/** The longest that the runtime's timers take. */
+const LONGEST_TIMEOUT_MS = 2 ** 31 - 1;
 
 /** Where an answer goes: nowhere, for a message without an id, unless it is an error. */
 type AnswerId = string | number | undefined;
@@ -60,6 +69,7 @@ export class Connection implements Member {
   readonly outbox: Outbox;
   readonly details: ConnectionDetails;
   readonly topics: string[] = [];
+  userId: string;
   role: Role = "user";
   status: "ONLINE" | "AWAY" = "ONLINE";
   gates?: Gate[];
@@ -69,18 +79,22 @@ export class Connection implements Member {
   /** Messages on their way to the store. Local ones wait for them, so that order is kept. */
   #pending = 0;
   readonly #waiting: (() => void)[] = [];
+  /** Whether a message is under way that all later ones wait for. */
+  #held = false;
+  #expiry: ReturnType<typeof setTimeout> | undefined;
   #left = false;
   /** How many frames have come, for telling when no more do. */
   #received = 0;
 
   constructor(
     services: ConnectionServices,
-    { sink, room, seat, channelId, details, batch }: ConnectionStart,
+    { sink, room, seat, channelId, userId, details, batch }: ConnectionStart,
   ) {
     const { rateLimit, rateBurst, maxBufferedBytes } = services;
     this.#services = services;
     this.#rate = new RateLimit(rateLimit, rateBurst, services.now());
     this.channelId = channelId;
+    this.userId = userId;
     this.room = room;
     this.seat = seat;
     this.details = details;
@@ -118,11 +132,23 @@ export class Connection implements Member {
     this.outbox.close(reason);
   }
 
+  /** Sees to it that an identity ends when it does: the connection is a public user then. */
+  expire({ expiresAt }: Identity): void {
+    clearTimeout(this.#expiry);
+    if (expiresAt === undefined || this.#left) return;
+    const left = expiresAt - this.#services.now();
+    this.#expiry = setTimeout(() => {
+      if (left > LONGEST_TIMEOUT_MS) this.expire({ userId: this.userId, expiresAt });
+      else this.#becomeUser(undefined);
+    }, Math.max(0, Math.min(left, LONGEST_TIMEOUT_MS)));
+  }
+
   /** Takes the member out of its room. However often and from wherever it is called: once. */
   leave(): void {
     if (this.#left) return;
     this.#left = true;
     this.#waiting.length = 0;
+    clearTimeout(this.#expiry);
     this.#services.onLeave(this);
     this.outbox.end();
   }
@@ -130,7 +156,8 @@ export class Connection implements Member {
   #dispatch(message: Message, size: number): void {
     const command = this.#services.findCommand(message.type);
     if (command.kind === "local" && command.urgent) return this.#run(message, command);
-    if (this.#waiting.length > 0 || command.kind === "local" && this.#pending > 0) {
+    const behind = this.#held || command.kind === "local" && this.#pending > 0;
+    if (this.#waiting.length > 0 || behind) {
       this.#waiting.push(() => this.#execute(message, command, size));
     } else {
       this.#execute(message, command, size);
@@ -144,7 +171,7 @@ export class Connection implements Member {
 
   /** Runs what waited for earlier messages, up to the next that must wait. */
   #resume(): void {
-    while (this.#waiting.length > 0 && this.#pending === 0) {
+    while (this.#waiting.length > 0 && this.#pending === 0 && !this.#held) {
       this.#waiting.shift()!();
     }
   }
@@ -161,10 +188,13 @@ export class Connection implements Member {
         now: this.#services.now(),
         admin: this.#admin ??= this.#services.admins.attempts(),
         close: (reason) => this.close(reason),
+        instance: this.#services.instance,
+        changeUser: (token) => this.#changeUser(token),
       });
       this.#relay(message);
       this.#services.committer.post(this.room, this.#relayMails(message));
       if (result instanceof Promise) {
+        if (command.holdsUp) this.#holdUp(result);
         result.then((data) => this.#acknowledge(message.id, JSON.stringify(data ?? null)), answer);
       } else {
         this.#acknowledge(message.id, JSON.stringify(result ?? null));
@@ -172,6 +202,28 @@ export class Connection implements Member {
     } catch (error) {
       answer(error);
     }
+  }
+
+  /** Lets later messages wait for what changes their sender. */
+  #holdUp(work: Promise<unknown>): void {
+    this.#held = true;
+    const goOn = (): void => {
+      this.#held = false;
+      this.#resume();
+    };
+    // After the answer, which those who handle `work` first send.
+    work.then(() => queueMicrotask(goOn), () => queueMicrotask(goOn));
+  }
+
+  async #changeUser(token: string | undefined): Promise<void> {
+    const identity = token === undefined ? undefined : await this.#services.tokens.verify(token);
+    if (!this.#left) this.#becomeUser(identity);
+  }
+
+  #becomeUser(identity: Identity | undefined): void {
+    this.room.setUser(this, identity?.userId ?? publicUserId(this.seat.session));
+    this.outbox.send(connectionMessage(this, this.#services.instance));
+    this.expire(identity ?? { userId: this.userId });
   }
 
   #submit(message: Message, command: Command & { kind: "store" }, size: number): void {
@@ -248,7 +300,7 @@ export class Connection implements Member {
   /** A message as admins are shown it, with all that is known of its sender but its secret. */
   #relayed({ type, data }: Message): string {
     const { id: _secret, ...profile } = profileOf(this);
-    const user = { id: this.seat.userId, client_id: this.clientId, ...profile };
+    const user = { id: this.userId, client_id: this.clientId, ...profile };
     return JSON.stringify({ type: `relay:${type}`, data: { type, data, user } });
   }
 

@@ -1,5 +1,4 @@
 import { Addresses } from "./addresses.ts";
-import { publicUserId } from "./auth/session.ts";
 import type { Committer } from "./committer/committer.ts";
 import type { Hub } from "./hub/hub.ts";
 import type { ConnectionDetails } from "./hub/member.ts";
@@ -81,7 +80,7 @@ export class Entrance {
         },
         settled: ({ error }) => {
           if (error) reject(error);
-          else resolve(room.seat(session, publicUserId(session), profile));
+          else resolve(room.seat(session, profile));
         },
       });
     });

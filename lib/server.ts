@@ -1,4 +1,6 @@
 import { AdminVerifier } from "./auth/admin.ts";
+import { publicUserId } from "./auth/session.ts";
+import { type Identity, TokenVerifier } from "./auth/tokens.ts";
 import { Bus } from "./bus/bus.ts";
 import { openBroadcastChannel, type OpenChannel } from "./bus/channel.ts";
 import { createCommands } from "./commands/index.ts";
@@ -8,7 +10,7 @@ import { Committer } from "./committer/committer.ts";
 import { Follower } from "./committer/follower.ts";
 import { Connection, type ConnectionServices } from "./connection.ts";
 import { Entrance, type Entry } from "./entrance.ts";
-import { configMessage, profileMessage } from "./hub/greeting.ts";
+import { configMessage, connectionMessage, profileMessage } from "./hub/greeting.ts";
 import { Heartbeat } from "./hub/heartbeat.ts";
 import { Hub } from "./hub/hub.ts";
 import type { Room } from "./hub/room.ts";
@@ -43,6 +45,8 @@ export interface ServerOptions {
 /** What a connection asks for in its URL. */
 export interface ConnectionRequest {
   readonly channelId?: string;
+  /** Who a token has shown the connection to be; without one it is a public user. */
+  readonly identity?: Identity;
   readonly batch: boolean;
   readonly topics: readonly string[];
   readonly start?: ReplayStart;
@@ -57,6 +61,7 @@ export class Server {
   readonly fields: Fields;
   readonly hub: Hub;
   readonly entrance: Entrance;
+  readonly tokens: TokenVerifier;
   readonly connections = new Set<Connection>();
   readonly traffic = { received: 0 };
   /** Whether a shutdown has begun; nobody is let in any more. */
@@ -116,7 +121,17 @@ export class Server {
       maxDepth: settings.MAX_DEPTH,
       maxPropertiesBytes: settings.MAX_PROPERTIES_BYTES,
     });
+    this.tokens = new TokenVerifier({
+      secret: settings.JWT_SECRET,
+      jwksUrl: settings.JWKS_URL,
+      issuer: settings.JWT_ISSUER,
+      audience: settings.JWT_AUDIENCE,
+      leewaySeconds: settings.JWT_LEEWAY_SECONDS,
+      now,
+    });
     this.#services = {
+      instance: this.instance,
+      tokens: this.tokens,
       findCommand: createCommands(this.fields, this.#limits),
       committer: this.#committer,
       past: this.#log,
@@ -161,12 +176,14 @@ export class Server {
       seat,
       details,
       channelId: request.channelId ?? crypto.randomUUID(),
+      userId: request.identity?.userId ?? publicUserId(seat.session),
       batch: request.batch,
     });
     this.connections.add(connection);
     this.#heartbeat.add(connection);
     room.add(connection);
     this.#greet(connection);
+    if (request.identity) connection.expire(request.identity);
     if (request.topics.length > 0) this.#subscribe(connection, request);
     return connection;
   }
@@ -238,20 +255,8 @@ export class Server {
   }
 
   #greet(connection: Connection): void {
-    const { outbox, clientId, channelId, seat, room } = connection;
-    outbox.send(JSON.stringify({
-      type: "connection",
-      data: {
-        client_id: clientId,
-        root_id: seat.userId,
-        user_id: seat.userId,
-        channel_id: channelId,
-        room: room.name,
-        instance: this.instance,
-        epoch: room.epoch,
-        offset: String(room.cursor),
-      },
-    }));
+    const { outbox, room } = connection;
+    outbox.send(connectionMessage(connection, this.instance));
     outbox.send(configMessage(room.config));
     outbox.send(profileMessage(connection));
   }

@@ -20,22 +20,28 @@ function list(): z.ZodType<string[], string | undefined> {
   );
 }
 
-const url = text.refine(
-  (value) => value === "" || /^https?:\/\//.test(value) && URL.canParse(value),
-  "must be the http(s) URL of a KV Connect server",
-);
+function url(message: string): z.ZodType<string | undefined, string | undefined> {
+  const valid = (value: string): boolean =>
+    value === "" || /^https?:\/\//.test(value) && URL.canParse(value);
+  return text.refine(valid, message).optional().transform((value) => value || undefined);
+}
 
 /** Every setting, by the name of its environment variable. */
 const schema = z.object({
   PORT: wholeNumber(0, 65_535).default(8000),
   HOST: text.default("0.0.0.0"),
   KV_PATH: optionalText(),
-  KV_URL: url.optional().transform((value) => value || undefined),
+  KV_URL: url("must be the http(s) URL of a KV Connect server"),
   DENO_DEPLOY: optionalText(),
   DENO_DEPLOYMENT_ID: optionalText(),
   DENO_REGION: optionalText(),
   KV_TIMEOUT_MS: wholeNumber(50, 60_000).default(5000),
   ADMIN_SIGNING_KEY: optionalText(),
+  JWT_SECRET: optionalText(),
+  JWKS_URL: url("must be the http(s) URL of a JSON Web Key Set"),
+  JWT_ISSUER: optionalText(),
+  JWT_AUDIENCE: optionalText(),
+  JWT_LEEWAY_SECONDS: wholeNumber(0, 3600).default(30),
   ALLOWED_ORIGINS: list(),
   HISTORY_SECONDS: wholeNumber(1, 10 * 366 * 86_400).default(86_400),
   HISTORY_LIMIT: wholeNumber(1, 1_000_000).default(1000),
@@ -84,7 +90,9 @@ export function readSettings(environment: Record<string, string | undefined>): S
   const faults = result.error.issues.map((issue) => {
     const name = String(issue.path[0]);
     // What was received helps to mend it, except where it is a secret.
-    const received = name.endsWith("_KEY") ? "" : ` (received ${JSON.stringify(present[name])})`;
+    const received = /_(KEY|SECRET)$/.test(name)
+      ? ""
+      : ` (received ${JSON.stringify(present[name])})`;
     return `${name} ${issue.message}${received}`;
   });
   throw new SettingsError(`Bad settings: ${faults.join("; ")}`);

@@ -1,6 +1,7 @@
 import { Hono } from "hono";
 import { getCookie } from "hono/cookie";
 import { isSessionId, newSessionId, SESSION_COOKIE } from "../lib/auth/session.ts";
+import type { Identity } from "../lib/auth/tokens.ts";
 import { ProtocolError } from "../lib/errors.ts";
 import type { ConnectionDetails } from "../lib/hub/member.ts";
 import type { ReplayStart } from "../lib/hub/replay.ts";
@@ -34,9 +35,10 @@ export function websocketRoute(server: Server): Hono<Environment> {
     const name = roomName(context, server);
     const session = sessionOf(context);
     const request = connectionRequest(context, server);
+    const identity = await identityOf(context, server);
 
     const entry = await server.entrance.enter(name, session, connectionDetails(context, server));
-    return upgrade(context, server, session, entry, request);
+    return upgrade(context, server, session, entry, { ...request, identity });
   });
 }
 
@@ -108,6 +110,12 @@ function sessionOf(context: AppContext): string {
   }
   const cookie = getCookie(context, SESSION_COOKIE);
   return cookie !== undefined && isSessionId(cookie) ? cookie : newSessionId();
+}
+
+/** Browsers cannot set headers on a WebSocket, so a token may come in the query, too. */
+async function identityOf(context: AppContext, server: Server): Promise<Identity | undefined> {
+  const token = context.req.query("token") || context.req.header("authorization");
+  return token ? await server.tokens.verify(token) : undefined;
 }
 
 function connectionRequest(context: AppContext, server: Server): ConnectionRequest {

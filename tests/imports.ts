@@ -23,7 +23,7 @@ const ALLOWED: Record<string, readonly string[]> = {
   "lib/committer/staged": ["lib", "lib/committer", "lib/hub", "lib/protocol", "lib/store"],
   "lib/hub": ["lib", "lib/protocol"],
   "lib/store": ["lib", "lib/protocol"],
-  "lib/auth": ["lib"],
+  "lib/auth": ["lib", "lib/protocol"],
   "lib/protocol": ["lib"],
   "tests": [],
   "tests/lib": ["lib", "tests/harness"],

@@ -5,7 +5,6 @@ import type { Member } from "../hub/member.ts";
 import type { Past } from "../hub/replay.ts";
 import type { Room } from "../hub/room.ts";
 import type { CloseReason } from "../protocol/close_codes.ts";
-import type { Fields } from "../protocol/fields.ts";
 import type { Json } from "../protocol/json.ts";
 
 interface CommandBase<Input> {
@@ -37,6 +36,8 @@ export interface LocalCommand<Input = unknown> extends CommandBase<Input> {
   readonly kind: "local";
   /** Runs ahead of the sender's earlier messages: it depends on none, and must not wait. */
   readonly urgent?: boolean;
+  /** The sender's later messages wait until it is done: it changes who they are from. */
+  readonly holdsUp?: boolean;
   /**
    * @returns the ack's data, if any.
    * @throws {ProtocolError} to refuse; nothing is changed then.
@@ -55,6 +56,14 @@ export interface LocalContext {
   readonly admin: AdminAuthentication;
   /** Closes the connection once everything before is sent. */
   close(reason: CloseReason): void;
+  /** Names the isolate. */
+  readonly instance: string;
+  /**
+   * Makes the connection that of the user whom a token names, or without one a public user's.
+   *
+   * @throws {ProtocolError} `authentication_failed` for a token that does not hold.
+   */
+  changeUser(token: string | undefined): Promise<void>;
 }
 
 export interface CommandLimits {

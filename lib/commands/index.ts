@@ -1,10 +1,12 @@
 import type { Fields } from "../protocol/fields.ts";
 import { authenticate } from "./authenticate.ts";
 import { broadcast } from "./broadcast.ts";
+import { changeUser } from "./change_user.ts";
 import { chat } from "./chat.ts";
 import { close } from "./close.ts";
 import type { Command, CommandLimits } from "./command.ts";
 import { config } from "./config.ts";
+import { connection } from "./connection.ts";
 import { counter } from "./counter.ts";
 import { custom } from "./custom.ts";
 import { deleteRelay } from "./delete_relay.ts";
@@ -23,9 +25,11 @@ import { unsubscribe } from "./unsubscribe.ts";
 const LIST = [
   authenticate,
   broadcast,
+  changeUser,
   chat,
   close,
   config,
+  connection,
   counter,
   deleteRelay,
   ephemeralPoll,

@@ -16,10 +16,14 @@ export interface ConnectionDetails {
 /** One connection, as the room it is in sees it. */
 export interface Member {
   readonly clientId: string;
+  /** The channel that it has chosen, or one of its own. */
+  readonly channelId: string;
   readonly room: Room;
   readonly seat: Seat;
   readonly outbox: Outbox;
   readonly details: ConnectionDetails;
+  /** The name under which others know the connection's owner. */
+  userId: string;
   role: Role;
   /** Whether somebody pays attention to the connection, as its client says. */
   status: "ONLINE" | "AWAY";

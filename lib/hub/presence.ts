@@ -93,7 +93,7 @@ export class Presence {
     }
     this.#statuses.set(user, status);
     this.room.subscriptions.forEach("presence", (member) => {
-      if (member.seat.userId !== user) member.outbox.send(frame);
+      if (member.userId !== user) member.outbox.send(frame);
     });
   }
 
@@ -117,9 +117,9 @@ export class Presence {
 }
 
 /** A member as everyone may know it. */
-export function presentMember({ clientId, seat, status }: Member): PresentMember {
-  const { userId: user_id, profile: { suffix, publicProperties: properties } } = seat;
-  return { client_id: clientId, user_id, suffix, properties, status };
+export function presentMember({ clientId, userId, seat, status }: Member): PresentMember {
+  const { suffix, publicProperties: properties } = seat.profile;
+  return { client_id: clientId, user_id: userId, suffix, properties, status };
 }
 
 function presenceMessage(event: string, count: number, members: readonly string[]): string {

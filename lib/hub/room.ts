@@ -68,10 +68,10 @@ export class Room {
   }
 
   /** Takes a session's seat, which all its connections here share. */
-  seat(session: string, userId: string, profile: Profile): Seat {
+  seat(session: string, profile: Profile): Seat {
     const taken = this.seats.get(session);
     if (taken) return taken;
-    const seat = new Seat(session, userId, profile);
+    const seat = new Seat(session, profile);
     this.seats.set(session, seat);
     return seat;
   }
@@ -128,6 +128,16 @@ export class Room {
     this.presence.updated(member);
     this.sharing?.changed("member", member.clientId);
     this.users.changed(member);
+  }
+
+  /** Takes over that a member is another user from now on. */
+  setUser(member: Member, userId: string): void {
+    if (member.userId === userId) return;
+    this.users.remove(member);
+    member.userId = userId;
+    this.users.add(member);
+    this.presence.updated(member);
+    this.sharing?.changed("member", member.clientId);
   }
 
   /** Tells a seat's connections, and everyone present, that its profile has changed. */

@@ -10,8 +10,6 @@ export class Seat {
   constructor(
     /** The sticky session: a secret that only its owner may be sent. */
     readonly session: string,
-    /** The name under which others know the session's owner. */
-    readonly userId: string,
     public profile: Profile,
   ) {}
 }

@@ -38,7 +38,7 @@ export class Users {
   constructor(readonly now: () => number) {}
 
   add(member: Member): void {
-    const { userId } = member.seat;
+    const { userId } = member;
     const user = this.#users.get(userId) ?? { members: [], status: unknown(userId) };
     this.#users.set(userId, user);
     user.members.push(member);
@@ -48,7 +48,7 @@ export class Users {
   }
 
   remove(member: Member): void {
-    const { userId } = member.seat;
+    const { userId } = member;
     const user = this.#users.get(userId);
     const at = user?.members.indexOf(member) ?? -1;
     if (!user || at === -1) return;
@@ -59,7 +59,7 @@ export class Users {
   }
 
   /** Takes over that a member's own status has changed. */
-  changed({ seat: { userId } }: Member): void {
+  changed({ userId }: Member): void {
     const user = this.#users.get(userId);
     if (!user) return;
     this.#update(user);
