@@ -94,6 +94,7 @@ export class Server {
       maxSubscriptions: settings.MAX_SUBSCRIPTIONS,
       maxRelays: settings.MAX_RELAYS,
       maxPollAnswers: settings.MAX_POLL_ANSWERS,
+      maxTargets: settings.MAX_TARGETS,
     };
     this.#follower = new Follower(this.#log);
     this.#committer = new Committer(this.hub, store, this.#log, this.#follower, {

@@ -59,6 +59,7 @@ const schema = z.object({
   MAX_CONNECTIONS_PER_ADDRESS: wholeNumber(1, 10_000_000).default(1000),
   MAX_SUBSCRIPTIONS: wholeNumber(1, 100_000).default(256),
   MAX_RELAYS: wholeNumber(1, 100_000).default(256),
+  MAX_TARGETS: wholeNumber(1, 1000).default(100),
   MAX_POLL_ANSWERS: wholeNumber(1, 100_000).default(1000),
   // A key in the store takes 2 KiB. It may hold three names, and a NUL in one counts twice.
   MAX_ID_BYTES: wholeNumber(1, 320).default(256),

@@ -23,7 +23,7 @@ import { Life } from "./life.ts";
 import { RoomNews } from "./room_news.ts";
 import { SIGNAL_MS, Signals } from "./signals.ts";
 import { sweep } from "./sweep.ts";
-import { UserDirectory } from "./user_directory.ts";
+import { Directory } from "./directory.ts";
 
 export interface BusOptions {
   /** Names the place of the store: isolates of one process on the same one are siblings. */
@@ -61,7 +61,7 @@ export class Bus implements Peers, Outside {
   readonly #lane: FastLane;
   readonly #news: RoomNews;
   readonly #signals: Signals;
-  readonly #users: UserDirectory;
+  readonly #directory: Directory;
   readonly #vacant = new Set<Room>();
   #vacantTimer: ReturnType<typeof setTimeout> | undefined;
   #identity: Identity | undefined;
@@ -71,7 +71,7 @@ export class Bus implements Peers, Outside {
   /** Whether a beat was asked for during another. */
   #beatDue = false;
   /** Whether there is no other isolate to beat for. */
-  #alone = true;
+  alone = true;
   #mails = 0;
   #closed = false;
 
@@ -88,13 +88,12 @@ export class Bus implements Peers, Outside {
     this.#options = options;
     this.#news = new RoomNews(hub, committer, follower, store);
     this.#signals = new Signals(store, options.now);
-    this.#users = new UserDirectory(store, hub.users, () => this.self);
+    this.#directory = new Directory(store, hub.targets, () => this.self);
     this.#lane = new FastLane(options.openChannel, `tallyroom ${options.place}`, {
       onMessage: (kind, body) => this.#hear(kind, body),
       onMissed: () => this.#identity?.inbox.look(),
     });
     hub.onVacant = (room) => this.#leaveSoon(room);
-    hub.users.registry = this.#users;
   }
 
   // What the committer asks.
@@ -175,12 +174,12 @@ export class Bus implements Peers, Outside {
   }
 
   async isOffline(user: string): Promise<boolean> {
-    return await this.#users.isOffline(user);
+    return await this.#directory.isOffline(user);
   }
 
   /** What the isolates on the store last said of themselves; this one is among them. */
   async peers(): Promise<AliveRecord[]> {
-    if (this.#alone) return [];
+    if (this.alone) return [];
     const entries = await this.#store.list<AliveRecord>({ prefix: keys.peers() }, { limit: 1000 });
     return entries.map(({ value }) => value).filter(({ dead }) => !dead);
   }
@@ -190,7 +189,7 @@ export class Bus implements Peers, Outside {
     this.#closed = true;
     clearTimeout(this.#beatTimer);
     clearTimeout(this.#vacantTimer);
-    this.#users.close();
+    this.#directory.close();
     this.#lane.close();
     this.#identity?.inbox.close();
     this.#identity?.bell.close();
@@ -204,7 +203,7 @@ export class Bus implements Peers, Outside {
     if (this.#closed) return;
     const inbox = new Inbox(this.#store, this.self, {
       onMark: (found) => this.#news.look(found),
-      onUser: (user) => this.#users.look(user),
+      onUser: (user) => this.#directory.look(user),
       onMail: (fields, text) => this.#readMail(fields, text),
     });
     const bell = new Bell(this.#store, this.self, () => this.#rung());
@@ -216,7 +215,7 @@ export class Bus implements Peers, Outside {
   #rung(): void {
     this.#identity?.inbox.look();
     // Nobody rings but others: there is somebody to beat for.
-    if (this.#alone) this.#beatIn(0);
+    if (this.alone) this.#beatIn(0);
   }
 
   #beatIn(ms: number): void {
@@ -248,8 +247,8 @@ export class Bus implements Peers, Outside {
       await this.#beginAnew();
       return 0;
     }
-    this.#alone = neighbour === undefined;
-    this.#users.activate(!this.#alone);
+    this.alone = neighbour === undefined;
+    this.#directory.activate(!this.alone);
     if (met) await this.#store.commit((atomic) => atomic.set(keys.bell(neighbour!), 0));
     if (dead) {
       this.#options.report("clearing up after a dead isolate", { peer: neighbour });
@@ -260,7 +259,7 @@ export class Bus implements Peers, Outside {
     if (dead) return 0;
     // Siblings do not ring, and may not have been heard. For all others the watch should have been.
     if (await inbox.look()) bell.reopen();
-    return this.#alone && !inbox.busy ? this.#restMs : life.beatMs;
+    return this.alone && !inbox.busy ? this.#restMs : life.beatMs;
   }
 
   /**
@@ -281,7 +280,7 @@ export class Bus implements Peers, Outside {
     this.former.add(formerly);
     this.self = crypto.randomUUID();
     await (this.#beginning = this.#begin());
-    this.#users.renew();
+    this.#directory.renew();
     // What was written under the old name before this was known, nobody else would clear up.
     await sweep(this.#store, formerly);
     // Any commit puts this isolate back on a room's roster.
@@ -312,6 +311,10 @@ export class Bus implements Peers, Outside {
   }
 
   #readMail({ room: name, kind, about, at }: MailFields, text: string): void {
+    if (kind === "target") {
+      const { target, frame } = JSON.parse(text);
+      return this.#hub.targets.send(target, frame);
+    }
     const room = this.#hub.rooms.get(name);
     if (!room) return;
     if (kind === "relay") room.relays.show(about, text);

@@ -1,4 +1,5 @@
 import { type AliveRecord, keys, type Mark } from "../store/keys.ts";
+import type { TargetKind } from "../protocol/target.ts";
 import type { Store } from "../store/store.ts";
 
 /** How much is listed and deleted at a time. */
@@ -12,7 +13,7 @@ const CHUNK = 200;
 export async function sweep(store: Store, peer: string): Promise<void> {
   await declareDead(store, peer);
   // Users before rooms: who misses somebody in a room looks whether they are elsewhere.
-  await each(store, keys.joinedUsers(peer), (key) => sweepUser(store, peer, String(key[3]), key));
+  await each(store, keys.joinedAll(peer), (key) => sweepAddress(store, peer, key));
   await each(store, keys.joinedRooms(peer), (key) => sweepRoom(store, peer, String(key[3]), key));
   await each(store, keys.inbox(peer));
   await store.commit((atomic) => atomic.delete(keys.bell(peer)).delete(keys.alive(peer)));
@@ -54,19 +55,17 @@ async function sweepRoom(
   await store.commit((atomic) => atomic.delete(joined));
 }
 
-async function sweepUser(
-  store: Store,
-  peer: string,
-  user: string,
-  joined: Deno.KvKey,
-): Promise<void> {
-  await store.commit((atomic) => atomic.delete(keys.user(user, peer)));
-  const others = await store.list({ prefix: keys.users(user) }, { limit: CHUNK });
+async function sweepAddress(store: Store, peer: string, joined: Deno.KvKey): Promise<void> {
+  const kind = joined[3] as TargetKind;
+  const id = String(joined[4]);
+  await store.commit((atomic) => atomic.delete(keys.at(kind, id, peer)));
+  const users = { prefix: keys.atAll("user", id) };
+  const others = kind === "user" ? await store.list(users, { limit: CHUNK }) : [];
   await store.commit((atomic) => {
     atomic.delete(joined);
     for (const { key } of others) {
-      const other = String(key[2]);
-      atomic.set(keys.userMark(other, user), 0).set(keys.bell(other), 0);
+      const other = String(key.at(-1));
+      atomic.set(keys.userMark(other, id), 0).set(keys.bell(other), 0);
     }
   });
 }

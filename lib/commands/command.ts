@@ -17,7 +17,7 @@ interface CommandBase<Input> {
 }
 
 /** Who sends a message, for a command that changes the room. */
-export type Caller = Pick<Member, "clientId" | "seat" | "role">;
+export type Caller = Pick<Member, "clientId" | "userId" | "seat" | "role">;
 
 /**
  * A command that changes the room in the store. `handle` does nothing itself: it returns the
@@ -70,6 +70,8 @@ export interface CommandLimits {
   readonly maxSubscriptions: number;
   readonly maxRelays: number;
   readonly maxPollAnswers: number;
+  /** How many ids one message may be sent to. */
+  readonly maxTargets: number;
 }
 
 // deno-lint-ignore no-explicit-any -- a list of commands has a different input type in each place

@@ -19,6 +19,7 @@ import { relay } from "./relay.ts";
 import { signal } from "./signal.ts";
 import { status } from "./status.ts";
 import { subscribe } from "./subscribe.ts";
+import { channel, client, siblings, user } from "./target.ts";
 import { unsubscribe } from "./unsubscribe.ts";
 
 /** Every message type the server knows. A new one is a file beside this and a line here. */
@@ -26,7 +27,9 @@ const LIST = [
   authenticate,
   broadcast,
   changeUser,
+  channel,
   chat,
+  client,
   close,
   config,
   connection,
@@ -38,10 +41,12 @@ const LIST = [
   poll,
   profile,
   relay,
+  siblings,
   signal,
   status,
   subscribe,
   unsubscribe,
+  user,
 ];
 
 /** Finds the command for a message's type; for one the server does not know, `custom`. */

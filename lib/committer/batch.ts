@@ -3,7 +3,7 @@ import type { Room } from "../hub/room.ts";
 import type { Seat } from "../hub/seat.ts";
 import type { LogEntry } from "../protocol/log_entry.ts";
 import type { Store } from "../store/store.ts";
-import { type Change, MAX_MAILS_LENGTH } from "./change.ts";
+import { type Change, type Mail, MAX_MAILS_LENGTH } from "./change.ts";
 import type { Job, JobOutcome } from "./job.ts";
 import type { RoomNote } from "./peers.ts";
 import { type RoomCache, RoomTransaction, type TransactionOptions } from "./room_transaction.ts";
@@ -27,6 +27,7 @@ interface Decided {
   readonly job: Job;
   readonly outcome: JobOutcome;
   readonly entry?: LogEntry;
+  readonly send?: Change["send"];
   /** Whose profile the job has changed. */
   readonly seat?: Seat;
 }
@@ -100,9 +101,10 @@ export class Batch {
    * @param told whether the jobs have been told already, namely that it is unknown.
    */
   deliver(told = false): void {
-    for (const { job, outcome, entry, seat } of this.#decided) {
+    for (const { job, outcome, entry, send, seat } of this.#decided) {
       try {
         if (entry) job.room.deliver(entry);
+        if (send) job.room.targets.send(send.target, send.frame);
         if (seat) job.room.profileChanged(seat);
         if (!told) job.settled(outcome);
       } catch (error) {
@@ -129,18 +131,22 @@ export class Batch {
     const earlier = key === undefined ? undefined : transaction.once.get(session, key);
     if (earlier !== undefined) return { job, outcome: { ack: earlier, repeated: true } };
     let change: Change;
+    let mails: readonly Mail[];
     try {
       change = job.handle(transaction);
+      const { send } = change;
+      mails = send ? transaction.mailsTo(send.target, send.frame) : [];
       if (!change.leave) transaction.enter();
     } catch (error) {
       return { job, outcome: { error: toProtocolError(error) } };
     }
     const entry = transaction.stage(change);
-    if (job.mails) transaction.post(job.mails());
+    transaction.post([...mails, ...job.mails?.() ?? []]);
     const reply = entry ? { ...change.reply, offset: String(entry.offset) } : change.reply ?? null;
     const ack = JSON.stringify(reply);
     if (key !== undefined) transaction.once.write(session, key, ack);
-    return { job, outcome: { ack, repeated: false }, entry, seat: change.profile?.seat };
+    const { send, profile } = change;
+    return { job, outcome: { ack, repeated: false }, entry, send, seat: profile?.seat };
   }
 
   #hasSpaceFor(job: Job): boolean {

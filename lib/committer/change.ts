@@ -1,6 +1,7 @@
 import type { Profile } from "../hub/profile.ts";
 import type { Seat } from "../hub/seat.ts";
 import type { HeldWrite } from "../hub/holdings.ts";
+import type { Target } from "../protocol/target.ts";
 import type { MailFields } from "../store/keys.ts";
 
 /** An event for the room's log. */
@@ -19,7 +20,7 @@ export interface Mail extends Pick<MailFields, "kind" | "about"> {
 }
 
 /** How long the mails of one change may be together. */
-export const MAX_MAILS_LENGTH = 50_000;
+export const MAX_MAILS_LENGTH = 150_000;
 
 /**
  * What a command asks for. Nothing in it has happened: the committer makes it happen, together
@@ -36,6 +37,8 @@ export interface Change {
   readonly vote?: { readonly poll: string; readonly session: string; readonly answer: string };
   /** The properties and suffix to keep of a session; of its seat, where it has taken one. */
   readonly profile?: { readonly session: string; readonly profile: Profile; readonly seat?: Seat };
+  /** A message for connections in whichever rooms, on whichever isolates. Its target was needed. */
+  readonly send?: { readonly target: Target; readonly frame: string };
   /** The room's new configuration. */
   readonly config?: string;
   /** What this isolate holds in the room, for others to see. */
@@ -53,7 +56,8 @@ export type Need =
     readonly session: string;
     readonly answer: string;
   }
-  | { readonly kind: "session"; readonly session: string };
+  | { readonly kind: "session"; readonly session: string }
+  | { readonly kind: "target"; readonly target: Target };
 
 /** What the store has of a session in a room. */
 export interface StoredSession {
@@ -72,6 +76,8 @@ export interface RoomView {
   profile(seat: Seat): Profile;
   /** What the store has of a session that was needed. */
   session(id: string): StoredSession | undefined;
+  /** How many connections a message to a target that was needed goes to. */
+  reach(target: Target): number;
   /** The suffix for a session that was needed and is new. */
   readonly nextSuffix: number;
 }

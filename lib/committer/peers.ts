@@ -18,6 +18,8 @@ export interface Peers {
   readonly self: string;
   /** The names it has had, and was found dead under. */
   readonly former: ReadonlySet<string>;
+  /** Whether there is no other isolate, as far as is known. */
+  readonly alone: boolean;
   /** Resolves when this isolate can be found by the others, which it must before it joins a room. */
   ready(): Promise<void>;
   /** Those of `names` that show no sign of life. */

@@ -3,6 +3,7 @@ import type { Room } from "../hub/room.ts";
 import type { Seat } from "../hub/seat.ts";
 import { type Head, keys } from "../store/keys.ts";
 import type { LogEntry } from "../protocol/log_entry.ts";
+import type { Target } from "../protocol/target.ts";
 import type { Store } from "../store/store.ts";
 import { pieceCount, setText } from "../store/text.ts";
 import type { Change, Mail, Need, RoomView, StoredSession } from "./change.ts";
@@ -15,6 +16,7 @@ import { StagedPolls } from "./staged/polls.ts";
 import { Reads } from "./staged/reads.ts";
 import { type KnownRoster, StagedRoster } from "./staged/roster.ts";
 import { StagedSessions } from "./staged/sessions.ts";
+import { LocatedTargets } from "./staged/targets.ts";
 
 /** What a committer remembers of a room between commits. A wrong memory makes a commit fail. */
 export interface RoomCache {
@@ -46,6 +48,7 @@ export class RoomTransaction implements RoomView {
   readonly #counters: StagedCounters;
   readonly #polls: StagedPolls;
   readonly #sessions: StagedSessions;
+  readonly #located: LocatedTargets;
   readonly #profiles = new Map<Seat, Profile>();
   readonly #roster: StagedRoster | undefined;
   readonly #reads = new Reads();
@@ -66,6 +69,7 @@ export class RoomTransaction implements RoomView {
     this.#sessions = new StagedSessions(name, this.cost);
     this.once = new StagedOnce(name, this.cost, this.#now);
     const peers = options.peers();
+    this.#located = new LocatedTargets(room.targets, peers?.self);
     this.#roster = peers &&
       new StagedRoster(name, cache.roster, peers, options.maxPeers, this.cost);
     this.#roster?.plan(this.#reads);
@@ -80,6 +84,9 @@ export class RoomTransaction implements RoomView {
         return this.#polls.plan(this.#reads, need.poll, need.session, need.answer);
       case "session":
         return this.#sessions.plan(this.#reads, need.session);
+      case "target":
+        // Alone, an isolate has all that there is.
+        return this.options.peers()?.alone === false ? this.#located.plan(need.target) : undefined;
     }
   }
 
@@ -90,12 +97,16 @@ export class RoomTransaction implements RoomView {
 
   /** Whether anything planned must be read; in most batches nothing must. */
   get needsLoading(): boolean {
-    return this.#reads.size > 0;
+    return this.#reads.size > 0 || this.#located.pending;
   }
 
   async load(store: Store): Promise<void> {
     await this.#reads.run(store);
-    await Promise.all([this.#polls.loadGrowing(store), this.#roster?.load()]);
+    await Promise.all([
+      this.#polls.loadGrowing(store),
+      this.#roster?.load(),
+      this.#located.load(store),
+    ]);
   }
 
   /** How many checks of the room as a whole are still to be paid for by the next change. */
@@ -145,6 +156,10 @@ export class RoomTransaction implements RoomView {
     return this.#sessions.get(id);
   }
 
+  reach(target: Target): number {
+    return this.#located.reach(target);
+  }
+
   get nextSuffix(): number {
     return this.#sessions.nextSuffix;
   }
@@ -179,6 +194,11 @@ export class RoomTransaction implements RoomView {
     if (!event) return;
     this.#roster?.mark(["log"]);
     return this.#log.append(event);
+  }
+
+  /** The mails that take a message to its targets on other isolates. */
+  mailsTo(target: Target, frame: string): Mail[] {
+    return this.#located.mails(target, frame);
   }
 
   /** Stages messages for other isolates. */

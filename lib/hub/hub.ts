@@ -1,12 +1,13 @@
 import type { Outside } from "./outside.ts";
 import { Room } from "./room.ts";
 import type { StateReader } from "./state_feed.ts";
+import { Targets } from "./targets.ts";
 import { Users } from "./users.ts";
 
 /** The rooms that somebody on this isolate is in, or on the way into or out of. */
 export class Hub {
   readonly rooms = new Map<string, Room>();
-  readonly users: Users;
+  readonly targets: Targets;
   /** The way to other isolates, where there may be any. */
   outside: Outside | undefined;
   /** Told of a room that nobody is in any more, but that this isolate is still on the roster of. */
@@ -14,14 +15,14 @@ export class Hub {
 
   /** @param now milliseconds since 1970. */
   constructor(readonly reader: StateReader, readonly now: () => number) {
-    this.users = new Users(now);
+    this.targets = new Targets(new Users(now));
   }
 
   /** Opens a room and keeps it open until {@linkcode Hub.release} has been called as often. */
   hold(name: string): Room {
     let room = this.rooms.get(name);
     if (!room) {
-      room = new Room(name, this.reader, this.users, this.outside);
+      room = new Room(name, this.reader, this.targets, this.outside);
       this.rooms.set(name, room);
     }
     room.holders++;

@@ -15,7 +15,7 @@ import { Seat } from "./seat.ts";
 import { Sharing } from "./sharing.ts";
 import { StateFeed, type StateReader } from "./state_feed.ts";
 import { Subscriptions } from "./subscriptions.ts";
-import type { Users } from "./users.ts";
+import type { Targets } from "./targets.ts";
 
 /** The log events that reach everyone in a room, subscribed or not. */
 const FOR_EVERYONE = new Set(["config", "broadcast"]);
@@ -47,7 +47,7 @@ export class Room {
   constructor(
     readonly name: string,
     readState: StateReader,
-    readonly users: Users,
+    readonly targets: Targets,
     outside?: Outside,
   ) {
     this.feed = new StateFeed(this, readState);
@@ -80,7 +80,7 @@ export class Room {
     const { clientId, seat } = member;
     this.members.set(clientId, member);
     seat.members.push(member);
-    this.users.add(member);
+    this.targets.add(member);
     this.presence.joined(member);
     this.sharing?.changed("member", clientId);
     if (seat.members.length === 1) this.#adoptVotes(seat);
@@ -96,7 +96,7 @@ export class Room {
     seat.members.splice(seat.members.indexOf(member), 1);
     this.presence.left(member);
     this.sharing?.changed("member", clientId);
-    this.users.remove(member);
+    this.targets.remove(member);
     if (seat.members.length > 0) return;
     for (const poll of this.ephemeralPolls.withdraw(seat.session)) {
       this.#voteChanged(poll, seat.session);
@@ -127,15 +127,13 @@ export class Room {
     member.status = status;
     this.presence.updated(member);
     this.sharing?.changed("member", member.clientId);
-    this.users.changed(member);
+    this.targets.statusChanged(member);
   }
 
   /** Takes over that a member is another user from now on. */
   setUser(member: Member, userId: string): void {
     if (member.userId === userId) return;
-    this.users.remove(member);
-    member.userId = userId;
-    this.users.add(member);
+    this.targets.setUser(member, userId);
     this.presence.updated(member);
     this.sharing?.changed("member", member.clientId);
   }

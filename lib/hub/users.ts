@@ -1,8 +1,6 @@
+import type { Status } from "../protocol/target.ts";
 import type { Member } from "./member.ts";
 import type { Room } from "./room.ts";
-
-/** Whether somebody pays attention: any of a user's connections, all of them none, or there are none. */
-export type Status = "ONLINE" | "AWAY" | "OFFLINE";
 
 /** A user's status as told to others, with its times in milliseconds since 1970. */
 export interface UserStatus {
@@ -16,12 +14,6 @@ export interface UserStatus {
   readonly awaySinceTs: number | null;
 }
 
-/** Tells other isolates of the users here, and these of theirs. */
-export interface UserRegistry {
-  /** Notes that the status of a user's connections here has changed. */
-  changed(user: string): void;
-}
-
 interface User {
   readonly members: Member[];
   /** The statuses of the user's connections on other isolates, by isolate; absent: none. */
@@ -32,7 +24,6 @@ interface User {
 /** The users who have connections here, and whether they are online, over all their connections. */
 export class Users {
   readonly #users = new Map<string, User>();
-  registry: UserRegistry | undefined;
 
   /** @param now milliseconds since 1970. */
   constructor(readonly now: () => number) {}
@@ -44,7 +35,6 @@ export class Users {
     user.members.push(member);
     // It knows of itself; nobody has told it that it was offline.
     this.#update(user, member.room, member);
-    this.registry?.changed(userId);
   }
 
   remove(member: Member): void {
@@ -55,7 +45,6 @@ export class Users {
     user.members.splice(at, 1);
     this.#update(user, member.room);
     if (user.members.length === 0) this.#users.delete(userId);
-    this.registry?.changed(userId);
   }
 
   /** Takes over that a member's own status has changed. */
@@ -63,7 +52,6 @@ export class Users {
     const user = this.#users.get(userId);
     if (!user) return;
     this.#update(user);
-    this.registry?.changed(userId);
   }
 
   /** Takes over what a user's connections on other isolates are. */
@@ -74,9 +62,19 @@ export class Users {
     this.#update(user);
   }
 
+  /** On how many other isolates a user is known to have connections. */
+  elsewhere(userId: string): number {
+    return this.#users.get(userId)?.elsewhere?.size ?? 0;
+  }
+
   /** The status of a user's connections here. */
   here(userId: string): Status {
     return statusOf(this.#users.get(userId)?.members.map(({ status }) => status) ?? []);
+  }
+
+  /** The connections that a user has here. */
+  members(userId: string): readonly Member[] {
+    return this.#users.get(userId)?.members ?? [];
   }
 
   ids(): string[] {

@@ -1,4 +1,5 @@
 import type { LogEntry } from "../protocol/log_entry.ts";
+import type { TargetKind } from "../protocol/target.ts";
 
 /**
  * Where everything lies in the store. A room's keys share the prefix `["room", room]`.
@@ -87,11 +88,17 @@ export const keys = {
   /** What a peer is on the roster of; for those who clear up after it. */
   joinedRoom: (peer: string, room: string): Deno.KvKey => ["joined", peer, "room", room],
   joinedRooms: (peer: string): Deno.KvKey => ["joined", peer, "room"],
-  joinedUser: (peer: string, user: string): Deno.KvKey => ["joined", peer, "user", user],
-  joinedUsers: (peer: string): Deno.KvKey => ["joined", peer, "user"],
-  /** Whether a user's connections on a peer are active: a status. */
-  user: (user: string, peer: string): Deno.KvKey => ["user", user, peer],
-  users: (user: string): Deno.KvKey => ["user", user],
+  joinedAt: (peer: string, kind: TargetKind, id: string): Deno.KvKey => [
+    "joined",
+    peer,
+    "at",
+    kind,
+    id,
+  ],
+  joinedAll: (peer: string): Deno.KvKey => ["joined", peer, "at"],
+  /** An `AtRecord`: what a peer has under an address. */
+  at: (kind: TargetKind, id: string, peer: string): Deno.KvKey => ["at", kind, id, peer],
+  atAll: (kind: TargetKind, id: string): Deno.KvKey => ["at", kind, id],
 } as const;
 
 /**
@@ -118,8 +125,8 @@ export interface AliveRecord {
 /** What is stored beside a mail's text. */
 export interface MailFields {
   readonly room: string;
-  readonly kind: "relay" | "status" | "signal";
-  /** What it is about: a relayed type, a user, a signal's topic. */
+  readonly kind: "relay" | "status" | "signal" | "target";
+  /** What it is about: a relayed type, a user, a signal's topic; a target's mail tells it itself. */
   readonly about: string;
   /** When it was sent, in milliseconds since 1970. */
   readonly at: number;

@@ -40,8 +40,9 @@ onEveryStore("who was found dead and is not begins anew, and has missed nothing"
   const records = await second.store.list({ prefix: ["alive"] }, { limit: 100 });
   assertEquals(records.length, 2);
   const joined = await second.store.list({ prefix: ["joined"] }, { limit: 100 });
-  const users = joined.filter(({ key }) => key[2] === "user");
-  assertEquals([joined.length - users.length, users.length], [2, 2]);
+  const addresses = joined.filter(({ key }) => key[2] === "at");
+  // Of each connection its client, its channel and its user.
+  assertEquals([joined.length - addresses.length, addresses.length], [2, 6]);
   const held = await second.store.list({ prefix: ["room", "r", "held"] }, { limit: 100 });
   assertEquals(new Set(held.map(({ key }) => key[3])).size, 2);
 }, { durable: true });

@@ -3,6 +3,7 @@ import { promote } from "../harness/admin.ts";
 import type { TestClient } from "../harness/client.ts";
 import { onEveryStore, type Start } from "../harness/stores.ts";
 import type { TestServer } from "../harness/server.ts";
+import { pause } from "../harness/util.ts";
 
 /** The ways by which isolates hear of each other: the store alone, or the process's channel, too. */
 const WAYS = {
@@ -112,6 +113,9 @@ onTwoServers("a user is online until the last connection is away", async (first,
   // Of the same user, in another room, on the other server.
   const there = await second.connect("room=other&session=u");
   assertEquals(there.connection.user_id, user);
+  for (const { server } of [first, second]) {
+    while (server.hub.targets.users.elsewhere(user) === 0) await pause(5);
+  }
   here.send({ type: "status", data: "AWAY" });
   await watcher.find(({ data }) => data.event === "update" && data.members[0].status === "AWAY");
   there.send({ type: "status", data: "AWAY" });
@@ -164,7 +168,7 @@ onTwoServers("relays and signals reach other servers", async (first, second) => 
   await ben.ask({ type: "login", data: { _email: "ben@example.com" } });
   // Before this server knows of the relays it cannot serve them.
   while (!second.server.hub.rooms.get("x")!.relays.elsewhere("ephemeralPoll")) {
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    await pause(5);
   }
   const large = "x".repeat(60_000);
   for (const data of [1, large, 3]) await ben.ask({ type: "report", data });
@@ -180,7 +184,7 @@ onTwoServers("relays and signals reach other servers", async (first, second) => 
   assertEquals((await ben.next("signal")).data.data, true);
   await admin.ask({ type: "deleteRelay" });
   while (second.server.hub.rooms.get("x")!.relays.elsewhere("report")) {
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    await pause(5);
   }
   await ben.ask({ type: "report", data: 4 });
   await admin.settled();
