@@ -3,13 +3,12 @@ import { publicUserId } from "./auth/session.ts";
 import type { Identity, TokenVerifier } from "./auth/tokens.ts";
 import type { Command, LocalContext } from "./commands/command.ts";
 import type { FindCommand } from "./commands/index.ts";
-import { type Mail, MAX_MAILS_LENGTH } from "./committer/change.ts";
 import type { Committer } from "./committer/committer.ts";
 import type { Job, JobOutcome } from "./committer/job.ts";
 import { ProtocolError, toProtocolError } from "./errors.ts";
 import type { ConnectionDetails, Member, Role } from "./hub/member.ts";
 import { Outbox, type Sink } from "./hub/outbox.ts";
-import { connectionMessage, profileOf } from "./hub/greeting.ts";
+import { connectionMessage } from "./hub/greeting.ts";
 import type { Gate } from "./hub/gate.ts";
 import type { Room } from "./hub/room.ts";
 import type { Seat } from "./hub/seat.ts";
@@ -17,6 +16,7 @@ import { type CloseReason, CloseReasons } from "./protocol/close_codes.ts";
 import { fitsBytes } from "./protocol/json.ts";
 import { decodeMessage, invalidMessage, type Message } from "./protocol/message.ts";
 import { RateLimit } from "./rate_limit.ts";
+import { mailsAfterEffect, mailsOfEffect, relayHere, relayMails } from "./relaying.ts";
 
 /** What every connection of a server shares. */
 export interface ConnectionServices extends Pick<LocalContext, "past" | "limits"> {
@@ -191,8 +191,8 @@ export class Connection implements Member {
         instance: this.#services.instance,
         changeUser: (token) => this.#changeUser(token),
       });
-      this.#relay(message);
-      this.#services.committer.post(this.room, this.#relayMails(message));
+      relayHere(this, message);
+      this.#services.committer.post(this.room, relayMails(this, message));
       if (result instanceof Promise) {
         if (command.holdsUp) this.#holdUp(result);
         result.then((data) => this.#acknowledge(message.id, JSON.stringify(data ?? null)), answer);
@@ -241,10 +241,7 @@ export class Connection implements Member {
       size,
       needs: () => command.needs?.(input, this) ?? [],
       handle: (view) => command.handle(input, view, this),
-      mails: () => {
-        const mails = this.#relayMails(message);
-        return this.#fit(mails) ? mails : [];
-      },
+      mails: () => mailsOfEffect(this, message),
       settled: (outcome) => this.#settled(message, outcome),
     };
     this.#services.committer.submit(job);
@@ -256,9 +253,8 @@ export class Connection implements Member {
       this.#fail(message.id, outcome.error);
     } else {
       if (!outcome.repeated) {
-        this.#relay(message);
-        const mails = this.#relayMails(message);
-        if (!this.#fit(mails)) this.#services.committer.post(this.room, mails);
+        relayHere(this, message);
+        this.#services.committer.post(this.room, mailsAfterEffect(this, message));
       }
       this.#acknowledge(message.id, outcome.ack);
     }
@@ -275,33 +271,6 @@ export class Connection implements Member {
     const result = command.input.safeParse(message);
     if (!result.success) throw invalidMessage(result.error);
     return result.data;
-  }
-
-  /** Shows a message that has taken effect to the admins here who relay its type. */
-  #relay(message: Message): void {
-    const { relays } = this.room;
-    if (relays.has(message.type)) relays.show(message.type, this.#relayed(message));
-  }
-
-  /** The mails that show a message to the admins on other isolates who relay its type. */
-  #relayMails(message: Message): Mail[] {
-    const { type } = message;
-    const peers = this.room.relays.elsewhere(type);
-    if (!peers) return [];
-    const text = this.#relayed(message);
-    return [...peers].map((to) => ({ to, kind: "relay", about: type, text }));
-  }
-
-  /** Whether mails fit into the commit of what they tell of. */
-  #fit(mails: readonly Mail[]): boolean {
-    return mails.length * (mails[0]?.text.length ?? 0) <= MAX_MAILS_LENGTH;
-  }
-
-  /** A message as admins are shown it, with all that is known of its sender but its secret. */
-  #relayed({ type, data }: Message): string {
-    const { id: _secret, ...profile } = profileOf(this);
-    const user = { id: this.userId, client_id: this.clientId, ...profile };
-    return JSON.stringify({ type: `relay:${type}`, data: { type, data, user } });
   }
 
   #acknowledge(id: AnswerId, data: string): void {

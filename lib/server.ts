@@ -111,7 +111,7 @@ export class Server {
       peers: () => this.#bus,
     });
     this.#bus = this.#createBus(options);
-    this.hub.outside = this.#bus;
+    this.hub.outside = this.#bus?.link;
     this.entrance = new Entrance(this.hub, this.#committer, {
       now,
       sessionSeconds: settings.SESSION_SECONDS,

@@ -1,29 +1,19 @@
 import type { Committer } from "../committer/committer.ts";
 import type { Follower } from "../committer/follower.ts";
 import type { Peers, RoomNote } from "../committer/peers.ts";
-import { ProtocolError } from "../errors.ts";
-import {
-  type Held,
-  type HeldPath,
-  type HeldRef,
-  type HeldWrite,
-  MAX_WRITES,
-  MAX_WRITES_LENGTH,
-} from "../hub/holdings.ts";
 import type { Hub } from "../hub/hub.ts";
-import type { Outside } from "../hub/outside.ts";
-import type { Room } from "../hub/room.ts";
-import type { Json } from "../protocol/json.ts";
 import { type AliveRecord, keys, type MailFields } from "../store/keys.ts";
 import type { Store } from "../store/store.ts";
 import { Bell } from "./bell.ts";
 import { FastLane, type OpenChannel } from "./channel.ts";
+import { Directory } from "./directory.ts";
 import { Inbox } from "./inbox.ts";
 import { Life } from "./life.ts";
+import { RoomLink, type SignalBody } from "./room_link.ts";
 import { RoomNews } from "./room_news.ts";
 import { SIGNAL_MS, Signals } from "./signals.ts";
 import { sweep } from "./sweep.ts";
-import { Directory } from "./directory.ts";
+import { Vacancies } from "./vacancies.ts";
 
 export interface BusOptions {
   /** Names the place of the store: isolates of one process on the same one are siblings. */
@@ -43,15 +33,12 @@ interface Identity {
   readonly bell: Bell;
 }
 
-/** How long a room that everyone has left is kept for those who come back, in milliseconds. */
-const VACANT_MS = 1000;
-
 /**
  * The way to the other isolates on the same store. What is committed lies in each one's inbox, and
  * its bell is rung; siblings in the same process are told faster, and repair from the store what
  * they have missed. An isolate that is alone has nothing to do here: no timer runs, nothing is read.
  */
-export class Bus implements Peers, Outside {
+export class Bus implements Peers {
   self: string = crypto.randomUUID();
   readonly former = new Set<string>();
   readonly #hub: Hub;
@@ -60,10 +47,10 @@ export class Bus implements Peers, Outside {
   readonly #committer: Committer;
   readonly #lane: FastLane;
   readonly #news: RoomNews;
-  readonly #signals: Signals;
   readonly #directory: Directory;
-  readonly #vacant = new Set<Room>();
-  #vacantTimer: ReturnType<typeof setTimeout> | undefined;
+  readonly #vacancies: Vacancies;
+  /** The rooms' way out. */
+  readonly link: RoomLink;
   #identity: Identity | undefined;
   #beginning: Promise<void> | undefined;
   #beatTimer: ReturnType<typeof setTimeout> | undefined;
@@ -87,16 +74,22 @@ export class Bus implements Peers, Outside {
     this.#committer = committer;
     this.#options = options;
     this.#news = new RoomNews(hub, committer, follower, store);
-    this.#signals = new Signals(store, options.now);
     this.#directory = new Directory(store, hub.targets, () => this.self);
     this.#lane = new FastLane(options.openChannel, `tallyroom ${options.place}`, {
       onMessage: (kind, body) => this.#hear(kind, body),
       onMissed: () => this.#identity?.inbox.look(),
     });
-    hub.onVacant = (room) => this.#leaveSoon(room);
+    this.#vacancies = new Vacancies(hub, committer);
+    const signals = new Signals(store, options.now);
+    this.link = new RoomLink(
+      store,
+      committer,
+      this.#lane,
+      this.#directory,
+      signals,
+      () => this.self,
+    );
   }
-
-  // What the committer asks.
 
   async ready(): Promise<void> {
     try {
@@ -123,60 +116,6 @@ export class Bus implements Peers, Outside {
     return ++this.#mails;
   }
 
-  // What rooms ask.
-
-  async publish(room: Room, writes: () => readonly HeldWrite[]): Promise<void> {
-    const most = { size: MAX_WRITES_LENGTH, mutations: 2 * MAX_WRITES };
-    const handle = () => {
-      if (this.#closed) throw new ProtocolError("unavailable", "The server is shutting down.");
-      return { held: writes() };
-    };
-    await this.#committer.change(room, handle, most);
-  }
-
-  async read(room: string, refs: readonly HeldRef[]): Promise<Held[][]> {
-    const single = refs.filter(({ path }) => path);
-    const values = this.#store.getMany(
-      single.map(({ peer, path }) => keys.holding(room, peer, path!)),
-    );
-    const lists = await Promise.all(refs.map(({ peer, path }) => {
-      return path ? undefined : this.#listHoldings(room, peer);
-    }));
-    const found = await values;
-    return refs.map(({ path }, i) => {
-      if (!path) return lists[i]!;
-      const { value } = found.shift()!;
-      return value === null ? [] : [{ path, value: value as Json }];
-    });
-  }
-
-  async whenBack(): Promise<void> {
-    if (this.#closed) await new Promise(() => {});
-    await new Promise((resolve) => setTimeout(resolve, 50));
-    await this.#store.whenBack();
-  }
-
-  signal(room: Room, topic: string, sender: string, frame: string): void {
-    const { others } = room.sharing!;
-    if (others.some((peer) => this.#lane.reaches(peer))) {
-      this.#lane.send("signal", { room: room.name, topic, frame } satisfies SignalBody);
-    }
-    const to = others.filter((peer) => !this.#lane.reaches(peer));
-    this.#signals.send({ to, room: room.name, topic, sender, frame });
-  }
-
-  tellStatus(room: Room, user: string, frame: string): void {
-    if (this.#closed) return;
-    const mails = room.sharing!.others.map((to) => {
-      return { to, kind: "status", about: user, text: frame } as const;
-    });
-    this.#committer.post(room, mails);
-  }
-
-  async isOffline(user: string): Promise<boolean> {
-    return await this.#directory.isOffline(user);
-  }
-
   /** What the isolates on the store last said of themselves; this one is among them. */
   async peers(): Promise<AliveRecord[]> {
     if (this.alone) return [];
@@ -188,7 +127,8 @@ export class Bus implements Peers, Outside {
   async close(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#beatTimer);
-    clearTimeout(this.#vacantTimer);
+    this.#vacancies.close();
+    this.link.close();
     this.#directory.close();
     this.#lane.close();
     this.#identity?.inbox.close();
@@ -321,42 +261,9 @@ export class Bus implements Peers, Outside {
     else if (kind === "status") room.presence.status(about, JSON.parse(text).data.status, text);
     else if (this.#options.now() - at < SIGNAL_MS) room.signal(about, text);
   }
-
-  async #listHoldings(room: string, peer: string): Promise<Held[]> {
-    const prefix = keys.holdings(room, peer);
-    const entries = await this.#store.list<Json>({ prefix }, { limit: 100_000 });
-    return entries.map(({ key, value }) => {
-      return { path: key.slice(prefix.length) as unknown as HeldPath, value };
-    });
-  }
-
-  /** Gives a room up that everyone has left, if nobody comes back at once. */
-  #leaveSoon(room: Room): void {
-    this.#vacant.add(room);
-    if (this.#closed) return;
-    this.#vacantTimer ??= setTimeout(() => {
-      this.#vacantTimer = undefined;
-      const rooms = [...this.#vacant];
-      this.#vacant.clear();
-      for (const vacant of rooms) if (vacant.holders === 0) this.#leave(vacant);
-    }, VACANT_MS);
-  }
-
-  #leave(room: Room): void {
-    // Others may have come by the time it is this change's turn.
-    const handle = () => room.holders > 1 ? {} : room.sharing!.leave();
-    const most = { mutations: 2 * MAX_WRITES };
-    this.#committer.change(room, handle, most).catch(() => {});
-  }
 }
 
 interface CommitBody {
   readonly versionstamp: string;
   readonly notes: readonly RoomNote[];
-}
-
-interface SignalBody {
-  readonly room: string;
-  readonly topic: string;
-  readonly frame: string;
 }
