@@ -1,4 +1,3 @@
-import { createRemoteJWKSet, decodeProtectedHeader, errors, jwtVerify } from "jose";
 import type { JWTPayload, JWTVerifyGetKey, JWTVerifyOptions } from "jose";
 import { ProtocolError } from "../errors.ts";
 import { fitsBytes } from "../protocol/json.ts";
@@ -32,19 +31,19 @@ const KEY_FAULTS = ["ERR_JOSE_GENERIC", "ERR_JWKS_TIMEOUT", "ERR_JWKS_INVALID"];
 /** How long the server of the public keys may take, in milliseconds. */
 const JWKS_TIMEOUT_MS = 5000;
 
+/** Loaded with the first token: it takes some megabytes, which those without users need not pay. */
+const loadJose = (): Promise<typeof import("jose")> => import("jose");
+
 /** Checks JSON Web Tokens: RFC 7519, by a shared secret or the public keys of a JWKS (RFC 7517). */
 export class TokenVerifier {
   readonly #options: TokenOptions;
   readonly #secret: Uint8Array | undefined;
-  readonly #publicKeys: JWTVerifyGetKey | undefined;
+  #publicKeys: JWTVerifyGetKey | undefined;
 
   constructor(options: TokenOptions) {
-    const { secret, jwksUrl } = options;
+    const { secret } = options;
     this.#options = options;
     this.#secret = secret === undefined ? undefined : new TextEncoder().encode(secret);
-    this.#publicKeys = jwksUrl === undefined
-      ? undefined
-      : createRemoteJWKSet(new URL(jwksUrl), { timeoutDuration: JWKS_TIMEOUT_MS });
   }
 
   /**
@@ -60,7 +59,7 @@ export class TokenVerifier {
     try {
       payload = await this.#decode(token);
     } catch (error) {
-      throw explain(error);
+      throw await explain(error);
     }
     const id = payload.sub ?? payload.user_id;
     const userId = typeof id === "number" ? String(id) : id;
@@ -73,18 +72,21 @@ export class TokenVerifier {
   }
 
   async #decode(token: string): Promise<JWTPayload> {
-    const { issuer, audience, leewaySeconds, now } = this.#options;
+    const { createRemoteJWKSet, decodeProtectedHeader, jwtVerify } = await loadJose();
+    const { jwksUrl, issuer, audience, leewaySeconds, now } = this.#options;
     const options: JWTVerifyOptions = {
       issuer,
       audience,
       clockTolerance: leewaySeconds,
       currentDate: new Date(now()),
     };
-    const alg = algorithmOf(token);
+    const alg = algorithmOf(decodeProtectedHeader, token);
     if (alg === "HS256" && this.#secret) {
       return (await jwtVerify(token, this.#secret, { ...options, algorithms: ["HS256"] })).payload;
     }
-    if (alg !== undefined && PUBLIC_ALGORITHMS.includes(alg) && this.#publicKeys) {
+    if (alg !== undefined && PUBLIC_ALGORITHMS.includes(alg) && jwksUrl !== undefined) {
+      const remote = { timeoutDuration: JWKS_TIMEOUT_MS };
+      this.#publicKeys ??= createRemoteJWKSet(new URL(jwksUrl), remote);
       const algorithms = PUBLIC_ALGORITHMS;
       return (await jwtVerify(token, this.#publicKeys, { ...options, algorithms })).payload;
     }
@@ -92,16 +94,20 @@ export class TokenVerifier {
   }
 }
 
-function algorithmOf(token: string): string | undefined {
+function algorithmOf(
+  decode: (token: string) => { alg?: string },
+  token: string,
+): string | undefined {
   try {
-    return decodeProtectedHeader(token).alg;
+    return decode(token).alg;
   } catch {
     throw refused("it is no token");
   }
 }
 
-function explain(error: unknown): ProtocolError {
+async function explain(error: unknown): Promise<ProtocolError> {
   if (error instanceof ProtocolError) return error;
+  const { errors } = await loadJose();
   if (error instanceof errors.JWTExpired) return refused("it has expired");
   if (error instanceof errors.JWTClaimValidationFailed) {
     return refused(`its ${error.claim} is wrong`);
