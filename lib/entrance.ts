@@ -71,7 +71,11 @@ export class Entrance {
         room,
         session,
         size: 0,
-        needs: () => [{ kind: "session", session }],
+        // Where there are others, who comes may have been told more by them than is known here.
+        needs: () => {
+          const own = { kind: "session", session } as const;
+          return room.sharing?.others.length ? [own, { kind: "head" }] : [own];
+        },
         handle: (view) => {
           const stored = view.session(session);
           profile = stored?.profile ?? new Profile(view.nextSuffix, {});

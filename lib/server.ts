@@ -15,7 +15,7 @@ import { Heartbeat } from "./hub/heartbeat.ts";
 import { Hub } from "./hub/hub.ts";
 import type { Room } from "./hub/room.ts";
 import type { Sink } from "./hub/outbox.ts";
-import { type ReplayStart, subscribeFrom } from "./hub/replay.ts";
+import { type Past, type ReplayStart, subscribeFrom } from "./hub/replay.ts";
 import { isStateTopic } from "./hub/room.ts";
 import { CloseReasons } from "./protocol/close_codes.ts";
 import { createFields, type Fields } from "./protocol/fields.ts";
@@ -67,6 +67,7 @@ export class Server {
   /** Whether a shutdown has begun; nobody is let in any more. */
   draining = false;
   readonly #log: Log;
+  readonly #past: Past;
   readonly #follower: Follower;
   readonly #committer: Committer;
   /** The way to other isolates; absent where the store is this one's alone. */
@@ -97,6 +98,13 @@ export class Server {
       maxTargets: settings.MAX_TARGETS,
     };
     this.#follower = new Follower(this.#log);
+    const log = this.#log;
+    this.#past = {
+      read: log.read.bind(log),
+      seekBack: log.seekBack.bind(log),
+      oldest: log.oldest.bind(log),
+      catchUp: (room) => this.#catchUp(room),
+    };
     this.#committer = new Committer(this.hub, store, this.#log, this.#follower, {
       instance: this.instance,
       lanes: store.lanes,
@@ -135,7 +143,7 @@ export class Server {
       tokens: this.tokens,
       findCommand: createCommands(this.fields, this.#limits),
       committer: this.#committer,
-      past: this.#log,
+      past: this.#past,
       limits: this.#limits,
       admins: new AdminVerifier(settings.ADMIN_SIGNING_KEY),
       now,
@@ -248,6 +256,11 @@ export class Server {
     clearTimeout(timer);
   }
 
+  async #catchUp(room: Room): Promise<void> {
+    const { value } = await this.store.get<Head>(keys.head(room.name));
+    if (value) await this.#follower.follow(room, value);
+  }
+
   #disconnect(connection: Connection): void {
     this.connections.delete(connection);
     this.#heartbeat.delete(connection);
@@ -269,7 +282,7 @@ export class Server {
     const work = topics.filter((topic) => !replayed.includes(topic))
       .map((topic) => room.subscribe(connection, topic));
     if (replayed.length > 0) {
-      work.push(subscribeFrom(room, this.#log, connection, replayed, start!).then(() => {}));
+      work.push(subscribeFrom(room, this.#past, connection, replayed, start!).then(() => {}));
     }
     for (const one of work) one.catch((error) => connection.fail(error));
   }

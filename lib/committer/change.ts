@@ -57,6 +57,8 @@ export type Need =
     readonly answer: string;
   }
   | { readonly kind: "session"; readonly session: string }
+  /** That the room has come to where its log stands in the store. */
+  | { readonly kind: "head" }
   | { readonly kind: "target"; readonly target: Target };
 
 /** What the store has of a session in a room. */

@@ -84,6 +84,8 @@ export class RoomTransaction implements RoomView {
         return this.#polls.plan(this.#reads, need.poll, need.session, need.answer);
       case "session":
         return this.#sessions.plan(this.#reads, need.session);
+      case "head":
+        return this.#log.look(this.#reads, this.options.newEpoch);
       case "target":
         // Alone, an isolate has all that there is.
         return this.options.peers()?.alone === false ? this.#located.plan(need.target) : undefined;

@@ -33,6 +33,8 @@ export interface Past {
   ): Promise<{ since: number; complete: boolean }>;
   /** The oldest offset that the log may still tell of, where its newest is `head`. */
   oldest(head: number): number;
+  /** Brings the room to where its log stands now: others may have told its members of more. */
+  catchUp(room: Room): Promise<void>;
 }
 
 /** What became of a replay. */
@@ -134,6 +136,7 @@ async function locate(
   gate: Gate,
   start: ReplayStart,
 ): Promise<{ since: number; reachable: boolean }> {
+  if ("since" in start && start.since > room.cursor) await past.catchUp(room);
   const head = room.cursor;
   if ("history" in start) {
     const wanted = (entry: LogEntry): boolean => gate.matches(entry.topic);

@@ -111,6 +111,36 @@ onEveryStore("where the bell is never heard, the heartbeat looks", async (start)
   await checkConvergence([ben], 3, "0.3");
 }, { durable: true });
 
+onEveryStore(
+  "who has seen more than an isolate knows is shown nothing twice there",
+  async (start) => {
+    const openChannel = () => undefined;
+    await using ahead = await start({ LEASE_SECONDS: "600" }, { openChannel });
+    await using behind = await start({ LEASE_SECONDS: "600" }, { openChannel });
+    behind.store.watch = () => new ReadableStream<never>().getReader();
+    await using ann = await ahead.connect("subscribe=chat");
+    await using ben = await behind.connect("session=ben&subscribe=chat");
+    for (let i = 1; i <= 5; i++) await ann.ask({ type: "chat", data: [0, i] });
+    assertEquals(ben.all("chat"), []);
+    // The same session comes to its seat, another to one of its own.
+    for (const [session, since] of [["ben", "5"], ["cay", "6"]]) {
+      const { epoch } = ann.connection;
+      await using back = await behind.connect(`session=${session}`);
+      const resumed = await back.ask({ type: "subscribe", data: "chat", since, epoch });
+      assertEquals(resumed, { replayed: 0, complete: true });
+      const { offset } = await back.ask({ type: "chat", data: session });
+      await back.find((message) => message.offset === offset);
+      assertEquals(back.all("chat").map((chat) => chat.offset), [offset]);
+    }
+    await ann.ask({ type: "chat", data: "last" });
+    await using dan = await behind.connect("session=dan");
+    assertEquals(dan.connection.offset, "8");
+    await ben.find(({ offset }) => offset === "8");
+    assertEquals(ben.all("chat").map(({ offset }) => Number(offset)), range(1, 8));
+  },
+  { durable: true },
+);
+
 /** Waits until all have everything, each event once, in one order; and the newest state, in order. */
 async function checkConvergence(
   clients: readonly TestClient[],

@@ -27,7 +27,11 @@ export class StagedLog {
   }
 
   plan(reads: Reads, newEpoch: () => string): void {
-    if (this.#known) return;
+    if (!this.#known) this.look(reads, newEpoch);
+  }
+
+  /** Plans to read the head, known or not. */
+  look(reads: Reads, newEpoch: () => string): void {
     reads.want(keys.head(this.room), ({ value, versionstamp }) => {
       const head = (value as Head | null) ?? { epoch: newEpoch(), offset: 0 };
       this.#known = { ...head, version: versionstamp };
