@@ -61,7 +61,7 @@ export class Directory {
     this.#dirty.set(name, address);
     if (this.#running) return;
     this.#running = true;
-    this.#passes().finally(() => this.#running = false);
+    this.#passes();
   }
 
   async #passes(): Promise<void> {
@@ -78,6 +78,7 @@ export class Directory {
         await this.store.whenBack();
       }
     }
+    this.#running = false;
   }
 
   async #write(addresses: readonly Address[]): Promise<void> {

@@ -57,7 +57,7 @@ export class Inbox {
    */
   look(): Promise<boolean> {
     this.#again = true;
-    return this.#looking ??= this.#lookOn().finally(() => this.#looking = undefined);
+    return this.#looking ??= this.#lookOn();
   }
 
   /** Notes that what a mark of this version asks for has been done already. */
@@ -104,6 +104,8 @@ export class Inbox {
         await this.store.whenBack();
       }
     }
+    // In the tick that found nothing more to do, or what comes now would go unseen.
+    this.#looking = undefined;
     return found;
   }
 

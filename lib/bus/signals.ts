@@ -33,7 +33,7 @@ export class Signals {
     this.#waiting.set(JSON.stringify([signal.room, signal.topic, signal.sender]), signal);
     if (this.#running) return;
     this.#running = true;
-    this.#passes().finally(() => this.#running = false);
+    this.#passes();
   }
 
   async #passes(): Promise<void> {
@@ -47,6 +47,7 @@ export class Signals {
       }
       await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
     }
+    this.#running = false;
   }
 
   #take(): Signal[] {

@@ -101,7 +101,7 @@ export class Holdings {
   #run(): void {
     if (this.#running || this.#dirty.size === 0) return;
     this.#running = true;
-    this.#passes().finally(() => this.#running = false);
+    this.#passes();
   }
 
   async #passes(): Promise<void> {
@@ -121,6 +121,7 @@ export class Holdings {
       // What has changed again since is still due.
       for (const name of [...this.#dirty]) if (!this.#differs(name)) this.#dirty.delete(name);
     }
+    this.#running = false;
   }
 
   #due(): HeldWrite[] {

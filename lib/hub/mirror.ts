@@ -42,7 +42,7 @@ export class Mirror {
     this.#wanted.set(JSON.stringify([ref.peer, ref.path]), ref);
     if (this.#running) return;
     this.#running = true;
-    this.#passes().finally(() => this.#running = false);
+    this.#passes();
   }
 
   refreshAll(): void {
@@ -70,6 +70,7 @@ export class Mirror {
         await this.whenBack();
       }
     }
+    this.#running = false;
     this.#checkReady();
   }
 

@@ -99,7 +99,7 @@ export class StateFeed {
   #run(): void {
     if (this.#running) return;
     this.#running = true;
-    this.#passes().finally(() => this.#running = false);
+    this.#passes();
   }
 
   async #passes(): Promise<void> {
@@ -127,6 +127,8 @@ export class StateFeed {
         await this.reader.whenBack();
       }
     }
+    // In the tick that found nothing more to do: what comes after begins anew.
+    this.#running = false;
   }
 
   /** The newest states. Ephemeral ones are here and not in the store, and are read last. */

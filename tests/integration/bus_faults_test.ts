@@ -120,6 +120,8 @@ onEveryStore(
     behind.store.watch = () => new ReadableStream<never>().getReader();
     await using ann = await ahead.connect("subscribe=chat");
     await using ben = await behind.connect("session=ben&subscribe=chat");
+    // After their first beats, at which each looks in any case.
+    await pause(500);
     for (let i = 1; i <= 5; i++) await ann.ask({ type: "chat", data: [0, i] });
     assertEquals(ben.all("chat"), []);
     // The same session comes to its seat, another to one of its own.
