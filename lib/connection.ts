@@ -17,6 +17,7 @@ import { fitsBytes } from "./protocol/json.ts";
 import { decodeMessage, invalidMessage, type Message } from "./protocol/message.ts";
 import { RateLimit } from "./rate_limit.ts";
 import { mailsAfterEffect, mailsOfEffect, relayHere, relayMails } from "./relaying.ts";
+import { pause } from "./pause.ts";
 
 /** What every connection of a server shares. */
 export interface ConnectionServices extends Pick<LocalContext, "past" | "limits"> {
@@ -293,7 +294,7 @@ export class Connection implements Member {
   async #quiet(): Promise<void> {
     for (let waited = 0; waited < MAX_LINGER_MS; waited += QUIET_MS) {
       const seen = this.#received;
-      await new Promise((resolve) => setTimeout(resolve, QUIET_MS));
+      await pause(QUIET_MS);
       if (seen === this.#received) return;
     }
   }

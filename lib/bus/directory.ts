@@ -74,8 +74,7 @@ export class Directory {
         await this.#write(some.map(([, address]) => address));
       } catch {
         for (const [name, address] of some) this.#dirty.set(name, address);
-        await new Promise((resolve) => setTimeout(resolve, 50));
-        await this.store.whenBack();
+        await this.store.retry();
       }
     }
     this.#running = false;

@@ -1,6 +1,7 @@
 import { keys, type MailFields, type Mark } from "../store/keys.ts";
 import type { Store } from "../store/store.ts";
 import { joinTexts } from "../store/text.ts";
+import { pause } from "../pause.ts";
 
 /** A mark, with what the commit that left it said. */
 export interface FoundMark {
@@ -97,11 +98,10 @@ export class Inbox {
       this.#again = false;
       try {
         found = await this.#lookOnce() || found;
-        if (this.#again) await new Promise((resolve) => setTimeout(resolve, GAP_MS));
+        if (this.#again) await pause(GAP_MS);
       } catch {
         this.#again = true;
-        await new Promise((resolve) => setTimeout(resolve, 50));
-        await this.store.whenBack();
+        await this.store.retry();
       }
     }
     // In the tick that found nothing more to do, or what comes now would go unseen.

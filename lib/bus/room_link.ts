@@ -25,8 +25,6 @@ export interface SignalBody {
 }
 
 const EVERYTHING = 100_000;
-/** How long after a failure a room tries again, in milliseconds. */
-const RETRY_MS = 50;
 
 /** The rooms' way to the other isolates. */
 export class RoomLink implements Outside {
@@ -71,8 +69,7 @@ export class RoomLink implements Outside {
   async whenBack(): Promise<void> {
     // After the end there is nothing worth another try.
     if (this.#closed) await new Promise(() => {});
-    await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
-    await this.store.whenBack();
+    await this.store.retry();
   }
 
   signal(room: Room, topic: string, sender: string, frame: string): void {

@@ -8,6 +8,7 @@ import type { Room } from "../hub/room.ts";
 import type { LogEntry } from "../protocol/log_entry.ts";
 import { type Head, keys, type LogMark, type Mark, type SessionRecord } from "../store/keys.ts";
 import type { Store } from "../store/store.ts";
+import { pause } from "../pause.ts";
 import type { FoundMark } from "./inbox.ts";
 
 /** How long an event that has come out of order waits for those before it, in milliseconds. */
@@ -54,11 +55,10 @@ export class RoomNews {
     }
     if (entries.length === 0) return;
     this.committer.learn(room, { epoch, offset, version: versionstamp });
-    const follows = (): boolean => room.epoch === epoch && entries[0]!.offset <= room.cursor + 1;
-    // A member's own commits and siblings' are told in any order.
-    if (!follows()) await new Promise((resolve) => setTimeout(resolve, REORDER_MS));
-    if (!follows()) return await this.#follow(room, { epoch, offset });
-    for (const entry of entries) room.deliver(entry);
+    // Siblings' commits, and those of this isolate, are told in any order.
+    if (!follows(room, epoch, entries)) await pause(REORDER_MS);
+    if (!follows(room, epoch, entries)) return await this.#follow(room, { epoch, offset });
+    deliver(room, entries);
   }
 
   async #follow(room: Room, head: Head): Promise<void> {

@@ -2,6 +2,7 @@ import { hash } from "../hash.ts";
 import { keys, type MailFields } from "../store/keys.ts";
 import type { Store } from "../store/store.ts";
 import { pieceCount, setText } from "../store/text.ts";
+import { pause } from "../pause.ts";
 
 interface Signal {
   readonly to: readonly string[];
@@ -45,7 +46,7 @@ export class Signals {
         // What is lost is worthless by now.
         this.#waiting.clear();
       }
-      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+      await pause(PAUSE_MS);
     }
     this.#running = false;
   }

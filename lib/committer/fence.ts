@@ -1,5 +1,6 @@
 import { keys } from "../store/keys.ts";
 import type { Fill, Store } from "../store/store.ts";
+import { pause } from "../pause.ts";
 
 /** What is known of a commit whose answer has come. */
 export type CommitOutcome =
@@ -74,7 +75,7 @@ export class Fence {
         return { applied: false };
       } catch {
         // The store went away again, or reads but does not write: another round tells.
-        await new Promise((resolve) => setTimeout(resolve, SETTLE_PAUSE_MS));
+        await pause(SETTLE_PAUSE_MS);
       }
     }
     return { applied: false };

@@ -11,8 +11,6 @@ interface Chase {
 
 /** How many events are read at a time; several calls to the store do it together. */
 const MAX_EVENTS = 400;
-/** How long after a failure reading is tried again, in milliseconds. */
-const RETRY_MS = 50;
 
 /**
  * Brings rooms to where the store says their logs are: one that has just been opened is placed
@@ -45,8 +43,7 @@ export class Follower {
       try {
         await this.#step(room, chase.target);
       } catch {
-        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
-        await this.log.store.whenBack();
+        await this.log.store.retry();
       }
       const here = chase.waiting.filter(({ offset }) => offset <= room.cursor);
       chase.waiting = chase.waiting.filter(({ offset }) => offset > room.cursor);

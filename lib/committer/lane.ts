@@ -2,6 +2,7 @@ import { ProtocolError } from "../errors.ts";
 import type { Room } from "../hub/room.ts";
 import type { Log } from "../store/log.ts";
 import type { Store } from "../store/store.ts";
+import { pause } from "../pause.ts";
 import { Batch } from "./batch.ts";
 import type { Follower } from "./follower.ts";
 import { Fence, type UnsettledCommit } from "./fence.ts";
@@ -227,12 +228,12 @@ export class Lane {
    */
   async #giveWay(): Promise<void> {
     const ms = Math.min(MAX_WAY_MS, 2 * this.#commitMs) * (0.5 + this.options.random());
-    await new Promise((resolve) => setTimeout(resolve, ms));
+    await pause(ms);
   }
 
   #pause(attempt: number): Promise<void> {
     const ms = this.options.random() * Math.min(MAX_PAUSE_MS, attempt);
-    return ms < 1 ? Promise.resolve() : new Promise((resolve) => setTimeout(resolve, ms));
+    return ms < 1 ? Promise.resolve() : pause(ms);
   }
 }
 

@@ -1,3 +1,4 @@
+import { pause } from "../pause.ts";
 import { type CloseReason, CloseReasons } from "../protocol/close_codes.ts";
 
 /** What an outbox needs of a socket. */
@@ -76,11 +77,11 @@ export class Outbox {
    */
   async drained(): Promise<boolean> {
     const giveUpAt = performance.now() + DRAIN_DEADLINE_MS;
-    let pause = 1;
+    let pauseMs = 1;
     while (!this.#closed && this.full) {
       if (performance.now() > giveUpAt) this.close(CloseReasons.tooSlow);
-      await new Promise((resolve) => setTimeout(resolve, pause));
-      pause = Math.min(MAX_DRAIN_PAUSE_MS, pause * 2);
+      await pause(pauseMs);
+      pauseMs = Math.min(MAX_DRAIN_PAUSE_MS, pauseMs * 2);
     }
     return !this.#closed;
   }

@@ -1,3 +1,4 @@
+import { pause } from "../pause.ts";
 import { deadline } from "./deadline.ts";
 import { Pool } from "./pool.ts";
 import { type Fill, requestSize } from "./request_size.ts";
@@ -24,6 +25,8 @@ const LAST_PROBE_MS = 2000;
 const MAX_PROBES = 20;
 /** How many calls to a KV server may be under way without waiting for each other. */
 const HANDLES = 8;
+/** How long after a failure a call is made again, in milliseconds. */
+const RETRY_MS = 50;
 /** What the runtime sends to a server in one piece. */
 const ONE_WRITE_BYTES = 1000;
 /** How often a locked database is tried again, and how long at most between, in milliseconds. */
@@ -91,6 +94,12 @@ export class Store {
     return this.#return?.promise ?? Promise.resolve();
   }
 
+  /** Resolves when what has failed is worth another try: after a moment, once the store answers. */
+  async retry(): Promise<void> {
+    await pause(RETRY_MS);
+    await this.whenBack();
+  }
+
   get<T>(key: Deno.KvKey): Promise<Deno.KvEntryMaybe<T>> {
     return this.#read((kv) => kv.get<T>(key));
   }
@@ -130,8 +139,7 @@ export class Store {
         }));
       } catch (error) {
         if (!isContention(error) || attempt === LOCKED_ATTEMPTS) throw error;
-        const pause = Math.random() * Math.min(LOCKED_PAUSE_MS, attempt);
-        await new Promise((resolve) => setTimeout(resolve, pause));
+        await pause(Math.random() * Math.min(LOCKED_PAUSE_MS, attempt));
       }
     }
   }
@@ -187,15 +195,15 @@ export class Store {
   }
 
   /** Asks again and again, since the runtime tries one that was asked early ever more rarely. */
-  #probe(pause: number): void {
+  #probe(pauseMs: number): void {
     if (this.#probes < MAX_PROBES) {
       this.#probes++;
       this.#pool.use((kv) => kv.get(["probe"])).then(() => this.#comeBack(), () => {}).finally(() =>
         this.#probes--
       );
     }
-    const next = Math.min(pause * 2, LAST_PROBE_MS);
-    this.#probeTimer = setTimeout(() => this.#probe(next), pause);
+    const next = Math.min(pauseMs * 2, LAST_PROBE_MS);
+    this.#probeTimer = setTimeout(() => this.#probe(next), pauseMs);
   }
 
   #comeBack(): void {
