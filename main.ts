@@ -1,12 +1,9 @@
+import { functions } from "./functions/index.ts";
 import { setErrorReporter } from "./lib/errors.ts";
 import { configureLog, serverLog } from "./lib/log.ts";
-import { Server } from "./lib/server.ts";
-import { readSettings, type Settings, SettingsError, storeOptions } from "./lib/settings.ts";
-import { Store } from "./lib/store/store.ts";
-import { createApp, createHandler } from "./routes/app.ts";
+import { readSettings, type Settings } from "./lib/settings.ts";
+import { createServer, type RunningServer, SettingsError, StartError } from "./mod.ts";
 
-/** The time between the last messages to the clients and the end, in milliseconds. */
-const CLOSING_MS = 100;
 /** When a shutdown that hangs is given up, in milliseconds. */
 const SHUTDOWN_MS = 3500;
 /** Whether this is one of several isolates, which share the port. */
@@ -24,13 +21,13 @@ for (const event of ["error", "unhandledrejection"] as const) {
   });
 }
 
-const store = await storeOrExit(settings);
-const server = new Server({
-  settings,
-  store,
+const server = createServer({
+  functions,
+  reusePort: parallel,
   report: (event, properties) => log.warn(event, properties),
 });
-const http = serveOrExit(settings);
+const { port, instance } = await readyOrExit(server);
+log.info(`listening on port ${port}`, { hostname: settings.HOST, port, instance });
 
 let stopping = false;
 for (
@@ -44,15 +41,10 @@ for (
 }
 
 async function stop(signal: string): Promise<void> {
-  const connections = server.connections.size;
-  log.info(`stopping on ${signal}`, { signal, connections });
   setTimeout(() => end(1), SHUTDOWN_MS);
-  await server.drain();
-  // Closing the listener in the same tick would tell clients 1001 in place of 1012.
-  await new Promise((resolve) => setTimeout(resolve, CLOSING_MS));
-  const closed = http.shutdown();
-  await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, CLOSING_MS))]);
-  store.close();
+  const { connections } = server.stats;
+  log.info(`stopping on ${signal}`, { signal, connections });
+  await server.disconnect();
   log.info("stopped");
   end(0);
 }
@@ -66,30 +58,12 @@ function settingsOrExit(): Settings {
   }
 }
 
-async function storeOrExit(settings: Settings): Promise<Store> {
+async function readyOrExit({ ready }: RunningServer): Promise<Awaited<RunningServer["ready"]>> {
   try {
-    return await Store.open({
-      ...storeOptions(settings),
-      report: (event, error) => log.warn(`store ${event}`, { error }),
-    });
+    return await ready;
   } catch (error) {
-    const place = settings.KV_URL ?? settings.KV_PATH ?? "its default place";
-    exit(`Cannot open the store at ${place}: ${error}`);
-  }
-}
-
-function serveOrExit({ PORT: port, HOST: hostname }: Settings): Deno.HttpServer {
-  const { instance } = server;
-  const onListen = (address: Deno.NetAddr): void => {
-    log.info(`listening on port ${address.port}`, { ...address, instance });
-  };
-  try {
-    return Deno.serve(
-      { port, hostname, onListen, reusePort: parallel },
-      createHandler(createApp(server)),
-    );
-  } catch (error) {
-    exit(`Cannot listen on ${hostname}:${port}: ${error}`);
+    if (!(error instanceof StartError)) throw error;
+    exit(error.message);
   }
 }
 

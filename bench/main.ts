@@ -1,8 +1,9 @@
 /**
- * `deno task bench [fan-out | counters | idle | latency | scaling | operations]…`: measures each
+ * `deno task bench [fan-out | counters | direct | idle | latency | scaling | operations]…`: measures each
  * beside its floor.
  */
 import { counters } from "./counters.ts";
+import { direct } from "./direct.ts";
 import { fanOut } from "./fan_out.ts";
 import { idle } from "./idle.ts";
 import { latency } from "./latency.ts";
@@ -13,6 +14,7 @@ import { scaling } from "./scaling.ts";
 const BENCHES: Record<string, () => Promise<Table>> = {
   "fan-out": async () => besideFloor(await fanOut(500), await fanOut(100)),
   "counters": async () => besideFloor(await counters()),
+  "direct": async () => besideFloor(await direct()),
   "idle": async () => besideFloor(await idle()),
   "latency": latency,
   "scaling": scaling,

@@ -25,11 +25,13 @@ export interface TallyroomOptions {
   readonly denokv?: Denokv;
   /** How many isolates of its one process share the port. */
   readonly isolates?: number;
+  /** Further settings. */
+  readonly env?: Record<string, string>;
 }
 
 /** Starts a process of Tallyroom, with limits that a bench does not meet. */
 export async function startTallyroom(
-  { denokv, isolates }: TallyroomOptions = {},
+  { denokv, isolates, env }: TallyroomOptions = {},
 ): Promise<Running> {
   const directory = await Deno.makeTempDir();
   const port = freePort();
@@ -42,6 +44,7 @@ export async function startTallyroom(
     RATE_LIMIT: "1000000",
     RATE_BURST: "1000000",
     MAX_CONNECTIONS_PER_ADDRESS: "1000000",
+    ...env,
   }, isolates);
   return {
     ...running,
@@ -56,6 +59,12 @@ export async function startTallyroom(
 export function startFloor(): Promise<Running> {
   const port = freePort();
   return start(["bench/floor.ts", String(port)], port, {});
+}
+
+/** Starts the bare runtime that answers requests. */
+export function startHttpFloor(): Promise<Running> {
+  const port = freePort();
+  return start(["bench/http_floor.ts", String(port)], port, {});
 }
 
 /** Starts a server, and waits until each of its isolates has answered. */

@@ -1,8 +1,9 @@
 import type { AdminAuthentication, AdminVerifier } from "./auth/admin.ts";
 import { publicUserId } from "./auth/session.ts";
-import type { Identity, TokenVerifier } from "./auth/tokens.ts";
+import type { Identity } from "./auth/tokens.ts";
 import type { Command, LocalContext } from "./commands/command.ts";
 import type { FindCommand } from "./commands/index.ts";
+import type { Calls } from "./calls.ts";
 import type { Committer } from "./committer/committer.ts";
 import type { Job, JobOutcome } from "./committer/job.ts";
 import { ProtocolError, toProtocolError } from "./errors.ts";
@@ -13,18 +14,23 @@ import type { Gate } from "./hub/gate.ts";
 import type { Room } from "./hub/room.ts";
 import type { Seat } from "./hub/seat.ts";
 import { type CloseReason, CloseReasons } from "./protocol/close_codes.ts";
-import { fitsBytes } from "./protocol/json.ts";
+import type { Policy } from "./policy.ts";
+import { fitsBytes, type Json } from "./protocol/json.ts";
 import { decodeMessage, invalidMessage, type Message } from "./protocol/message.ts";
 import { RateLimit } from "./rate_limit.ts";
 import { mailsAfterEffect, mailsOfEffect, relayHere, relayMails } from "./relaying.ts";
 import { pause } from "./pause.ts";
+import { type HandlerSocket, handlerSocket } from "./socket_events.ts";
 
 /** What every connection of a server shares. */
-export interface ConnectionServices extends Pick<LocalContext, "past" | "limits"> {
+export interface ConnectionServices extends Pick<LocalContext, "past" | "limits" | "events"> {
   readonly findCommand: FindCommand;
   readonly committer: Committer;
   readonly admins: AdminVerifier;
-  readonly tokens: TokenVerifier;
+  /** Who a token is for; rejects for one that does not hold. */
+  readonly identify: (token: string) => Promise<Identity>;
+  readonly policy: Policy;
+  readonly calls: Calls;
   /** Names the isolate. */
   readonly instance: string;
   readonly now: () => number;
@@ -32,6 +38,8 @@ export interface ConnectionServices extends Pick<LocalContext, "past" | "limits"
   readonly onLeave: (connection: Connection) => void;
   readonly traffic: { received: number };
   readonly maxMessageBytes: number;
+  /** How many calls of functions may be under way. */
+  readonly maxCalls: number;
   readonly maxBufferedBytes: number;
   readonly rateLimit: number;
   readonly rateBurst: number;
@@ -63,7 +71,7 @@ type AnswerId = string | number | undefined;
  * command, and answers. A sender's messages take effect in the order they were sent.
  */
 export class Connection implements Member {
-  readonly clientId = crypto.randomUUID();
+  readonly clientId: string = crypto.randomUUID();
   readonly channelId: string;
   readonly room: Room;
   readonly seat: Seat;
@@ -82,6 +90,8 @@ export class Connection implements Member {
   readonly #waiting: (() => void)[] = [];
   /** Whether a message is under way that all later ones wait for. */
   #held = false;
+  #calls = 0;
+  #socket: HandlerSocket | undefined;
   #expiry: ReturnType<typeof setTimeout> | undefined;
   #left = false;
   /** How many frames have come, for telling when no more do. */
@@ -100,6 +110,11 @@ export class Connection implements Member {
     this.seat = seat;
     this.details = details;
     this.outbox = new Outbox(sink, { maxBufferedBytes, batch, owner: this });
+  }
+
+  /** The connection as handlers see it. */
+  get socket(): HandlerSocket {
+    return this.#socket ??= handlerSocket(this);
   }
 
   /** Listens to the socket: one listener for all its events, which is what idle ones cost. */
@@ -156,7 +171,7 @@ export class Connection implements Member {
 
   #dispatch(message: Message, size: number): void {
     const command = this.#services.findCommand(message.type);
-    if (command.kind === "local" && command.urgent) return this.#run(message, command);
+    if (command.kind === "local" && command.urgent) return this.#execute(message, command, size);
     const behind = this.#held || command.kind === "local" && this.#pending > 0;
     if (this.#waiting.length > 0 || behind) {
       this.#waiting.push(() => this.#execute(message, command, size));
@@ -166,8 +181,22 @@ export class Connection implements Member {
   }
 
   #execute(message: Message, command: Command, size: number): void {
-    if (command.kind === "local") this.#run(message, command);
-    else this.#submit(message, command, size);
+    const refuse = (error: unknown): void => this.#fail(message.id, toProtocolError(error));
+    const perform = (permitted: boolean, input: unknown): void => {
+      if (!permitted) refuse(notPermitted(message));
+      else if (command.kind === "local") this.#run(message, command, input);
+      else this.#submit(message, command, input, size);
+    };
+    try {
+      const input = this.#parse(message, command);
+      const permission = command.permit?.(input, this, this.#services.policy) ?? true;
+      if (typeof permission === "boolean") return perform(permission, input);
+      const decided = permission.then((permitted) => perform(permitted, input));
+      this.#holdUp(decided);
+      decided.catch(refuse);
+    } catch (error) {
+      refuse(error);
+    }
   }
 
   /** Runs what waited for earlier messages, up to the next that must wait. */
@@ -177,10 +206,9 @@ export class Connection implements Member {
     }
   }
 
-  #run(message: Message, command: Command & { kind: "local" }): void {
+  #run(message: Message, command: Command & { kind: "local" }, input: unknown): void {
     const answer = (error: unknown): void => this.#fail(message.id, toProtocolError(error));
     try {
-      const input = this.#parse(message, command);
       const result = command.run(input, {
         member: this,
         room: this.room,
@@ -190,6 +218,10 @@ export class Connection implements Member {
         admin: this.#admin ??= this.#services.admins.attempts(),
         close: (reason) => this.close(reason),
         instance: this.#services.instance,
+        id: message.id,
+        events: this.#services.events,
+        socket: this.socket,
+        call: (name, input, path) => this.#call(name, input, path, message.key),
         changeUser: (token) => this.#changeUser(token),
       });
       relayHere(this, message);
@@ -217,7 +249,7 @@ export class Connection implements Member {
   }
 
   async #changeUser(token: string | undefined): Promise<void> {
-    const identity = token === undefined ? undefined : await this.#services.tokens.verify(token);
+    const identity = token === undefined ? undefined : await this.#services.identify(token);
     if (!this.#left) this.#becomeUser(identity);
   }
 
@@ -227,13 +259,33 @@ export class Connection implements Member {
     this.expire(identity ?? { userId: this.userId });
   }
 
-  #submit(message: Message, command: Command & { kind: "store" }, size: number): void {
-    let input: unknown;
-    try {
-      input = this.#parse(message, command);
-    } catch (error) {
-      return this.#fail(message.id, toProtocolError(error));
+  async #call(
+    name: string,
+    input: { [field: string]: Json },
+    path: string,
+    key?: string,
+  ): Promise<Json> {
+    const { calls, maxCalls } = this.#services;
+    if (this.#calls >= maxCalls) {
+      throw new ProtocolError(
+        "limit_exceeded",
+        `A connection has at most ${maxCalls} calls under way: wait for an answer first.`,
+      );
     }
+    this.#calls++;
+    try {
+      return await calls.call(this, { name, input, path, key });
+    } finally {
+      this.#calls--;
+    }
+  }
+
+  #submit(
+    message: Message,
+    command: Command & { kind: "store" },
+    input: unknown,
+    size: number,
+  ): void {
     this.#pending++;
     const job: Job = {
       room: this.room,
@@ -305,6 +357,10 @@ export class Connection implements Member {
     this.#fail(undefined, error);
     this.#expel(CloseReasons.tooLarge);
   }
+}
+
+function notPermitted({ type }: Message): ProtocolError {
+  return new ProtocolError("not_allowed", `You may not send this ${type}: nothing was applied.`);
 }
 
 function notText(): ProtocolError {

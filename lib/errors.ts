@@ -39,6 +39,11 @@ export function setErrorReporter(reporter: Reporter): void {
   report = reporter;
 }
 
+/** Reports an error that no client is told of. */
+export function reportError(error: unknown): void {
+  report(error);
+}
+
 /** `error` as a client may be told of it: one that was not meant for clients is `internal`. */
 export function toProtocolError(error: unknown): ProtocolError {
   if (error instanceof ProtocolError) return error;

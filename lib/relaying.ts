@@ -6,14 +6,16 @@ import type { Message } from "./protocol/message.ts";
 /** Shows a message that has taken effect to the admins here who relay its type. */
 export function relayHere(sender: Member, message: Message): void {
   const { relays } = sender.room;
-  if (relays.has(message.type)) relays.show(message.type, relayed(sender, message));
+  if (message.type !== undefined && relays.has(message.type)) {
+    relays.show(message.type, relayed(sender, message));
+  }
 }
 
 /** The mails that show a message to the admins on other isolates who relay its type. */
 export function relayMails(sender: Member, message: Message): Mail[] {
   const { type } = message;
-  const peers = sender.room.relays.elsewhere(type);
-  if (!peers) return [];
+  const peers = type === undefined ? undefined : sender.room.relays.elsewhere(type);
+  if (type === undefined || !peers) return [];
   const text = relayed(sender, message);
   return [...peers].map((to) => ({ to, kind: "relay", about: type, text }));
 }

@@ -1,28 +1,30 @@
 import { AdminVerifier } from "./auth/admin.ts";
 import { publicUserId } from "./auth/session.ts";
 import { type Identity, TokenVerifier } from "./auth/tokens.ts";
-import { Bus } from "./bus/bus.ts";
-import { openBroadcastChannel, type OpenChannel } from "./bus/channel.ts";
+import { Backend, type BackendOptions } from "./backend.ts";
+import { Calls } from "./calls.ts";
+import type { CommandLimits } from "./commands/command.ts";
 import { createCommands } from "./commands/index.ts";
 import { checkSubscriptions } from "./commands/subscribe.ts";
-import type { CommandLimits } from "./commands/command.ts";
-import { Committer } from "./committer/committer.ts";
-import { Follower } from "./committer/follower.ts";
 import { Connection, type ConnectionServices } from "./connection.ts";
+import { DirectMessages } from "./direct/direct_messages.ts";
+import { People } from "./direct/people.ts";
 import { Entrance, type Entry } from "./entrance.ts";
+import { Functions } from "./functions/functions.ts";
 import { configMessage, connectionMessage, profileMessage } from "./hub/greeting.ts";
 import { Heartbeat } from "./hub/heartbeat.ts";
-import { Hub } from "./hub/hub.ts";
-import type { Room } from "./hub/room.ts";
 import type { Sink } from "./hub/outbox.ts";
-import { type Past, type ReplayStart, subscribeFrom } from "./hub/replay.ts";
+import { type ReplayStart, subscribeFrom } from "./hub/replay.ts";
 import { isStateTopic } from "./hub/room.ts";
+import type { Extensions } from "./options.ts";
+import { OPEN_POLICY, type Policy } from "./policy.ts";
 import { CloseReasons } from "./protocol/close_codes.ts";
 import { createFields, type Fields } from "./protocol/fields.ts";
+import type { Json } from "./protocol/json.ts";
+import { RateLimits } from "./rate_limits.ts";
 import type { Settings } from "./settings.ts";
-import { type AliveRecord, type Head, keys } from "./store/keys.ts";
-import { Log } from "./store/log.ts";
-import { StoredState } from "./store/state.ts";
+import { SocketEvents } from "./socket_events.ts";
+import { DirectKeys } from "./store/direct_keys.ts";
 import type { Store } from "./store/store.ts";
 
 /** How long a shutdown waits for commits under way, in milliseconds. */
@@ -31,15 +33,13 @@ const FLUSH_MS = 2000;
 const RETRY_SPREAD_MS = 5000;
 
 /** What the server takes from outside, so that tests can turn it. */
-export interface ServerOptions {
-  readonly settings: Settings;
-  readonly store: Store;
+export interface ServerOptions
+  extends Extensions, Pick<BackendOptions, "settings" | "store" | "openChannel"> {
   /** Milliseconds since 1970. */
   readonly now?: () => number;
   readonly random?: () => number;
-  readonly openChannel?: OpenChannel;
-  /** Told of what is worth a line in the log. */
-  readonly report?: (event: string, properties: Record<string, unknown>) => void;
+  /** Given to the handler. */
+  readonly wsServer?: unknown;
 }
 
 /** What a connection asks for in its URL. */
@@ -55,72 +55,46 @@ export interface ConnectionRequest {
 /** One isolate's Tallyroom: its rooms, its connections and its way to the store. */
 export class Server {
   /** Names this life of this isolate. */
-  readonly instance = crypto.randomUUID();
+  readonly instance: string = crypto.randomUUID();
   readonly settings: Settings;
   readonly store: Store;
+  readonly backend: Backend;
   readonly fields: Fields;
-  readonly hub: Hub;
   readonly entrance: Entrance;
   readonly tokens: TokenVerifier;
-  readonly connections = new Set<Connection>();
+  readonly policy: Policy;
+  readonly functions: Functions;
+  readonly people: People;
+  readonly direct: DirectMessages;
+  /** Limits requests over HTTP, by who makes them. */
+  readonly requests: RateLimits;
+  readonly connections: Set<Connection> = new Set();
   readonly traffic = { received: 0 };
   /** Whether a shutdown has begun; nobody is let in any more. */
   draining = false;
-  readonly #log: Log;
-  readonly #past: Past;
-  readonly #follower: Follower;
-  readonly #committer: Committer;
-  /** The way to other isolates; absent where the store is this one's alone. */
-  readonly #bus: Bus | undefined;
+  readonly now: () => number;
+  readonly #random: () => number;
   readonly #services: ConnectionServices;
   readonly #limits: CommandLimits;
   readonly #heartbeat: Heartbeat;
-  readonly #now: () => number;
-  readonly #random: () => number;
+  readonly #startedAt = performance.now();
 
   constructor(options: ServerOptions) {
-    const { settings, store, now = Date.now, random = Math.random } = options;
+    const { settings, store, now = Date.now, random = Math.random, report = () => {} } = options;
+    const { instance } = this;
     this.settings = settings;
     this.store = store;
-    this.#now = now;
+    this.now = now;
     this.#random = random;
     this.#heartbeat = new Heartbeat(now);
-    this.hub = new Hub(new StoredState(store), now);
-    this.#log = new Log(store, {
-      now,
-      historySeconds: settings.HISTORY_SECONDS,
-      historyLimit: settings.HISTORY_LIMIT,
-    });
-    this.#limits = {
-      maxSubscriptions: settings.MAX_SUBSCRIPTIONS,
-      maxRelays: settings.MAX_RELAYS,
-      maxPollAnswers: settings.MAX_POLL_ANSWERS,
-      maxTargets: settings.MAX_TARGETS,
-    };
-    this.#follower = new Follower(this.#log);
-    const log = this.#log;
-    this.#past = {
-      read: log.read.bind(log),
-      seekBack: log.seekBack.bind(log),
-      oldest: log.oldest.bind(log),
-      catchUp: (room) => this.#catchUp(room),
-    };
-    this.#committer = new Committer(this.hub, store, this.#log, this.#follower, {
-      instance: this.instance,
-      lanes: store.lanes,
-      now,
-      random,
-      newEpoch: () => crypto.randomUUID(),
-      timeoutMs: settings.KV_TIMEOUT_MS,
-      historySeconds: settings.HISTORY_SECONDS,
-      sessionSeconds: settings.SESSION_SECONDS,
-      maxPollAnswers: settings.MAX_POLL_ANSWERS,
-      maxPeers: settings.MAX_ISOLATES_PER_ROOM,
-      peers: () => this.#bus,
-    });
-    this.#bus = this.#createBus(options);
-    this.hub.outside = this.#bus?.link;
-    this.entrance = new Entrance(this.hub, this.#committer, {
+    const { openChannel } = options;
+    const about = () => this.#about();
+    const basics = { settings, store, instance, now, random };
+    this.backend = new Backend({ ...basics, openChannel, about, report });
+    const { hub, committer, past } = this.backend;
+    this.requests = new RateLimits(settings.RATE_LIMIT, settings.RATE_BURST);
+    this.policy = { ...OPEN_POLICY, ...options.policy };
+    this.entrance = new Entrance(hub, committer, {
       now,
       sessionSeconds: settings.SESSION_SECONDS,
       maxPerAddress: settings.MAX_CONNECTIONS_PER_ADDRESS,
@@ -138,43 +112,56 @@ export class Server {
       leewaySeconds: settings.JWT_LEEWAY_SECONDS,
       now,
     });
+    this.people = new People(store, options.resolveUsers);
+    this.direct = new DirectMessages({
+      ...basics,
+      keys: new DirectKeys(settings.DOMAIN_HANDLE),
+      targets: hub.targets,
+      peers: () => this.backend.peers,
+      timeoutMs: settings.KV_TIMEOUT_MS,
+      maxMembers: settings.MAX_TOPIC_MEMBERS,
+    });
+    this.functions = new Functions(options.functions ?? [], {
+      backend: this.backend,
+      stats: () => this.allStats(),
+      now,
+      timeoutMs: settings.FUNCTION_TIMEOUT_MS,
+      maxPollAnswers: settings.MAX_POLL_ANSWERS,
+      maxIdBytes: settings.MAX_ID_BYTES,
+      maxDepth: settings.MAX_DEPTH,
+    });
+    this.#limits = {
+      maxSubscriptions: settings.MAX_SUBSCRIPTIONS,
+      maxRelays: settings.MAX_RELAYS,
+      maxPollAnswers: settings.MAX_POLL_ANSWERS,
+      maxTargets: settings.MAX_TARGETS,
+    };
     this.#services = {
-      instance: this.instance,
-      tokens: this.tokens,
+      instance,
+      now,
+      committer,
+      past,
+      policy: this.policy,
+      calls: new Calls({
+        functions: this.functions,
+        users: hub.targets.users,
+        handler: options.handler,
+        wsServer: options.wsServer,
+        send: ({ room }, target, frame) => committer.send(room, target, frame),
+      }),
+      events: new SocketEvents(settings.SOCKET_EVENTS, options.events ?? {}),
+      identify: (token) => this.identify(token),
       findCommand: createCommands(this.fields, this.#limits),
-      committer: this.#committer,
-      past: this.#past,
       limits: this.#limits,
       admins: new AdminVerifier(settings.ADMIN_SIGNING_KEY),
-      now,
       onLeave: (connection) => this.#disconnect(connection),
       traffic: this.traffic,
+      maxCalls: settings.MAX_CALLS,
       maxMessageBytes: settings.MAX_MESSAGE_BYTES,
       maxBufferedBytes: settings.MAX_BUFFERED_BYTES,
       rateLimit: settings.RATE_LIMIT,
       rateBurst: settings.RATE_BURST,
     };
-  }
-
-  #createBus({
-    settings,
-    openChannel = openBroadcastChannel,
-    report = () => {},
-  }: ServerOptions): Bus | undefined {
-    if (settings.KV_PATH === ":memory:") return undefined;
-    return new Bus(this.hub, this.#committer, this.#follower, this.store, {
-      place: settings.KV_URL ?? settings.KV_PATH ?? "",
-      openChannel,
-      leaseMs: settings.LEASE_SECONDS * 1000,
-      now: this.#now,
-      about: () => ({
-        instance: this.instance,
-        rooms: this.hub.rooms.size,
-        connections: this.connections.size,
-        received: this.traffic.received,
-      }),
-      report,
-    });
   }
 
   /** Connects an open socket to the place it has taken, and greets it. */
@@ -202,39 +189,42 @@ export class Server {
     checkSubscriptions({ topics: [] }, topics, this.#limits.maxSubscriptions);
   }
 
-  /** Where a room's log stands; `undefined` for a room that nobody has ever entered. */
-  async head(roomName: string): Promise<Head | undefined> {
-    const room = this.hub.rooms.get(roomName);
-    if (room && room.epoch !== "") return { epoch: room.epoch, offset: room.cursor };
-    const { value } = await this.store.get<Head>(keys.head(roomName));
-    return value ?? undefined;
-  }
-
   /**
-   * Shows `see` a room with what all isolates in it hold; `undefined` for one that nobody is in. For
-   * a room that only others have members in, this isolate joins it for a moment.
+   * Who a token is for, whose word on that user is taken.
+   *
+   * @throws {ProtocolError} for a token that does not hold.
    */
-  async view<T>(roomName: string, see: (room: Room | undefined) => T): Promise<T> {
-    const here = this.hub.rooms.get(roomName);
-    if (here?.sharing?.joined || !this.#bus) {
-      await here?.sharing?.known();
-      return see(here);
-    }
-    const { value: roster } = await this.store.get<string[]>(keys.roster(roomName));
-    if (!roster) return see(here);
-    const room = this.hub.hold(roomName);
-    try {
-      await this.#committer.change(room, () => ({}));
-      await room.sharing!.known();
-      return see(room);
-    } finally {
-      this.hub.release(room);
-    }
+  async identify(token: string): Promise<Identity> {
+    const identity = await this.tokens.verify(token);
+    // Nobody waits for what it says of its user to be stored.
+    this.people.note(identity).catch(() => {});
+    return identity;
   }
 
-  /** What each isolate last said of itself, while there are others. */
-  async isolates(): Promise<AliveRecord[]> {
-    return await this.#bus?.peers() ?? [];
+  /** How many users, connections and rooms are here, and what has been done for them. */
+  stats(): { [name: string]: Json } {
+    const { heapUsed, rss } = Deno.memoryUsage();
+    return {
+      instance: this.instance,
+      uptime_seconds: Math.round((performance.now() - this.#startedAt) / 1000),
+      rooms: this.backend.hub.rooms.size,
+      users: this.backend.hub.targets.users.size,
+      connections: this.connections.size,
+      messages_received: this.traffic.received,
+      store: { ...this.store.calls, away: this.store.away },
+      memory: { heap_used: heapUsed, rss },
+    };
+  }
+
+  /** The same, with what the other isolates last said of themselves. */
+  async allStats(): Promise<{ [name: string]: Json }> {
+    const isolates = await this.backend.isolates().catch(() => []);
+    return {
+      ...this.stats(),
+      isolates: isolates.map(({ instance, at, rooms, connections, received }) => {
+        return { instance, at, rooms, connections, messages_received: received };
+      }),
+    };
   }
 
   /**
@@ -249,16 +239,21 @@ export class Server {
     }
     let timer: ReturnType<typeof setTimeout> | undefined;
     const tooLong = new Promise((resolve) => timer = setTimeout(resolve, FLUSH_MS));
-    await Promise.race([this.#committer.flushed(), tooLong]);
-    const left = this.#bus?.close();
+    const flushed = Promise.all([this.backend.committer.flushed(), this.direct.flushed()]);
+    await Promise.race([flushed, tooLong]);
+    const left = this.backend.close();
     for (const connection of [...this.connections]) connection.close(CloseReasons.restarting);
     await Promise.race([left, tooLong]);
     clearTimeout(timer);
   }
 
-  async #catchUp(room: Room): Promise<void> {
-    const { value } = await this.store.get<Head>(keys.head(room.name));
-    if (value) await this.#follower.follow(room, value);
+  #about(): ReturnType<BackendOptions["about"]> {
+    return {
+      instance: this.instance,
+      rooms: this.backend.hub.rooms.size,
+      connections: this.connections.size,
+      received: this.traffic.received,
+    };
   }
 
   #disconnect(connection: Connection): void {
@@ -282,7 +277,9 @@ export class Server {
     const work = topics.filter((topic) => !replayed.includes(topic))
       .map((topic) => room.subscribe(connection, topic));
     if (replayed.length > 0) {
-      work.push(subscribeFrom(room, this.#past, connection, replayed, start!).then(() => {}));
+      work.push(
+        subscribeFrom(room, this.backend.past, connection, replayed, start!).then(() => {}),
+      );
     }
     for (const one of work) one.catch((error) => connection.fail(error));
   }

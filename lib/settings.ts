@@ -60,6 +60,14 @@ const schema = z.object({
   MAX_SUBSCRIPTIONS: wholeNumber(1, 100_000).default(256),
   MAX_RELAYS: wholeNumber(1, 100_000).default(256),
   MAX_TARGETS: wholeNumber(1, 1000).default(100),
+  MAX_CALLS: wholeNumber(1, 10_000).default(16),
+  FUNCTION_TIMEOUT_MS: wholeNumber(10, 600_000).default(10_000),
+  SOCKET_EVENTS: z.enum(["false", "true", "data", "passthrough"]).default("true"),
+  DOMAIN_HANDLE: text.min(1).max(64).default("tallyroom"),
+  // One takes at most a value of the store, 64 KiB, and two bytes a character.
+  MAX_DIRECT_MESSAGE_BYTES: wholeNumber(1, 30_000).default(16_384),
+  // Each of them costs every message three mutations, and a commit takes 1,000.
+  MAX_TOPIC_MEMBERS: wholeNumber(1, 200).default(100),
   MAX_POLL_ANSWERS: wholeNumber(1, 100_000).default(1000),
   // A key in the store takes 2 KiB. It may hold three names, and a NUL in one counts twice.
   MAX_ID_BYTES: wholeNumber(1, 320).default(256),

@@ -1,15 +1,34 @@
-import { Hono } from "hono";
+import { Hono, type MiddlewareHandler } from "hono";
+import { cors } from "hono/cors";
 import type { Server } from "../lib/server.ts";
 import { type Environment, handleError, notFound } from "./errors.ts";
+import { directRoutes } from "./direct.ts";
+import { functionRoutes } from "./functions.ts";
 import { healthRoutes } from "./health.ts";
 import { pageRoutes } from "./pages.ts";
 import { roomRoutes } from "./rooms.ts";
-import { websocketRoute } from "./websocket.ts";
+import { type VerifyClient, websocketRoute } from "./websocket.ts";
+
+/** What the program that embeds the server adds to its routes. */
+export interface AppOptions {
+  readonly verifyClient?: VerifyClient;
+  /** Middleware by the route that it is for, such as `/peerjs/*`. */
+  readonly use?: { readonly [route: string]: MiddlewareHandler };
+}
 
 /** Everything the server answers over HTTP. */
-export function createApp(server: Server): Hono<Environment> {
-  return new Hono<Environment>()
-    .route("/", websocketRoute(server))
+export function createApp(server: Server, options: AppOptions = {}): Hono<Environment> {
+  const app = new Hono<Environment>();
+  for (const [route, middleware] of Object.entries(options.use ?? {})) app.use(route, middleware);
+  const { ALLOWED_ORIGINS: allowed } = server.settings;
+  const shared = cors({ origin: allowed.length === 0 ? "*" : [...allowed], maxAge: 86_400 });
+  for (const path of ["/api/*", "/functions/*", "/walker/*", "/details", "/users"]) {
+    app.use(path, shared);
+  }
+  return app
+    .route("/", websocketRoute(server, options.verifyClient))
+    .route("/", functionRoutes(server))
+    .route("/api", directRoutes(server))
     .route("/", roomRoutes(server))
     .route("/", healthRoutes(server))
     .route("/", pageRoutes())

@@ -10,7 +10,7 @@ export interface Environment {
 export type AppContext = Context<Environment>;
 
 /** The HTTP status of each code. */
-const STATUS: Record<ErrorCode, ContentfulStatusCode> = {
+export const STATUS: Record<ErrorCode, ContentfulStatusCode> = {
   invalid_json: 400,
   invalid_message: 400,
   not_allowed: 403,

@@ -1,17 +1,28 @@
 import { Hono } from "hono";
 import type { PresentMember } from "../lib/hub/presence.ts";
+import { ProtocolError } from "../lib/errors.ts";
 import type { Server } from "../lib/server.ts";
-import type { Environment } from "./errors.ts";
+import { callerOf } from "./caller.ts";
+import type { AppContext, Environment } from "./errors.ts";
 import { roomName } from "./room_name.ts";
 
 /** What anyone may know of a room: how many are in it, who they say they are, where its log is. */
 export function roomRoutes(server: Server): Hono<Environment> {
-  const members = (name: string): Promise<PresentMember[]> =>
-    server.view(name, (room) => [...room?.presence.members() ?? []]);
+  const members = async (context: AppContext, name: string): Promise<PresentMember[]> => {
+    // To know them may take joining the room, which costs a few commits.
+    const caller = await callerOf(context, server);
+    if (!await server.policy.mayReadUsers(caller, name)) {
+      throw new ProtocolError("not_allowed", `You may not know who is in the room ${name}.`);
+    }
+    return await server.backend.view(name, (room) => [...room?.presence.members() ?? []]);
+  };
   return new Hono<Environment>()
     .get("/details", async (context) => {
       const name = roomName(context, server);
-      const [head, present] = await Promise.all([server.head(name), members(name)]);
+      const [head, present] = await Promise.all([
+        server.backend.head(name),
+        members(context, name),
+      ]);
       return context.json({
         room: name,
         exists: head !== undefined,
@@ -23,7 +34,7 @@ export function roomRoutes(server: Server): Hono<Environment> {
     })
     .get("/users", async (context) => {
       const name = roomName(context, server);
-      const users = byUser(await members(name));
+      const users = byUser(await members(context, name));
       return context.json({
         room: name,
         count: users.length,

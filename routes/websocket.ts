@@ -1,7 +1,7 @@
 import { Hono } from "hono";
-import { getCookie } from "hono/cookie";
-import { isSessionId, newSessionId, SESSION_COOKIE } from "../lib/auth/session.ts";
+import { publicUserId, SESSION_COOKIE } from "../lib/auth/session.ts";
 import type { Identity } from "../lib/auth/tokens.ts";
+import { mayKnow } from "../lib/commands/subscribe.ts";
 import { ProtocolError } from "../lib/errors.ts";
 import type { ConnectionDetails } from "../lib/hub/member.ts";
 import type { ReplayStart } from "../lib/hub/replay.ts";
@@ -9,14 +9,32 @@ import { CloseReasons } from "../lib/protocol/close_codes.ts";
 import { invalidMessage } from "../lib/protocol/message.ts";
 import type { Entry } from "../lib/entrance.ts";
 import type { ConnectionRequest, Server } from "../lib/server.ts";
+import { checkOrigin, identityOf, sessionOf } from "./caller.ts";
 import { type AppContext, type Environment, refuse } from "./errors.ts";
 import { roomName } from "./room_name.ts";
 
 /** How long an upgraded socket may take to open before its place is given away. */
 const OPEN_DEADLINE_MS = 10_000;
 
+/** A connection that is asked for, for the program that embeds the server to judge. */
+export interface ClientToVerify {
+  /** The user id that it claims in its URL, if any. */
+  readonly userId?: string;
+  /** The page that it comes from, in a browser. */
+  readonly origin?: string;
+  /** Whether the request has come to this process by TLS; a proxy before it may have ended that. */
+  readonly secure: boolean;
+  readonly req: Request;
+}
+
+/** Whether a connection may be made, and is whom it claims to be. */
+export type VerifyClient = (client: ClientToVerify) => boolean | Promise<boolean>;
+
 /** `GET /websocket`: checks all that can be checked, then upgrades. */
-export function websocketRoute(server: Server): Hono<Environment> {
+export function websocketRoute(
+  server: Server,
+  verifyClient?: VerifyClient,
+): Hono<Environment> {
   return new Hono<Environment>().get("/websocket", async (context) => {
     if (context.req.header("upgrade")?.toLowerCase() !== "websocket") {
       context.header("Upgrade", "websocket");
@@ -35,7 +53,9 @@ export function websocketRoute(server: Server): Hono<Environment> {
     const name = roomName(context, server);
     const session = sessionOf(context);
     const request = connectionRequest(context, server);
-    const identity = await identityOf(context, server);
+    const claimed = await verifiedUser(context, server, verifyClient);
+    const identity = await identityOf(context, server) ?? claimed;
+    await checkPolicy(server, name, identity?.userId ?? publicUserId(session), request);
 
     const entry = await server.entrance.enter(name, session, connectionDetails(context, server));
     return upgrade(context, server, session, entry, { ...request, identity });
@@ -91,31 +111,44 @@ function upgrade(
   return response;
 }
 
-/** Programs that are not browsers send no origin, and could send any: it protects browsers' users. */
-function checkOrigin(context: AppContext, allowed: readonly string[]): void {
-  const origin = context.req.header("origin");
-  if (allowed.length === 0 || origin === undefined || allowed.includes(origin)) return;
-  throw new ProtocolError("not_allowed", `Pages of ${origin} may not connect to this server.`);
-}
-
-function sessionOf(context: AppContext): string {
-  const asked = context.req.query("session");
-  if (asked !== undefined && asked !== "") {
-    if (isSessionId(asked)) return asked;
-    throw new ProtocolError(
-      "invalid_message",
-      "session: must be 1 to 128 letters, digits or any of . _ ~ -",
-      "session",
-    );
+/** Whom a connection claims to be in its URL, where that is believed. */
+async function verifiedUser(
+  context: AppContext,
+  { fields }: Server,
+  verifyClient?: VerifyClient,
+): Promise<Identity | undefined> {
+  const userId = context.req.query("userId") || undefined;
+  if (userId !== undefined) {
+    if (!verifyClient) {
+      throw new ProtocolError(
+        "authentication_failed",
+        "This server believes no claimed userId: connect with a token, or without either.",
+      );
+    }
+    const { error } = fields.topic.safeParse(userId);
+    if (error) throw invalidMessage(error, "userId");
   }
-  const cookie = getCookie(context, SESSION_COOKIE);
-  return cookie !== undefined && isSessionId(cookie) ? cookie : newSessionId();
+  if (!verifyClient) return undefined;
+  const { raw: req } = context.req;
+  const origin = context.req.header("origin");
+  const secure = new URL(req.url).protocol === "https:";
+  if (!await verifyClient({ userId, origin, secure, req })) {
+    throw new ProtocolError("authentication_failed", "The server does not take this connection.");
+  }
+  return userId === undefined ? undefined : { userId };
 }
 
-/** Browsers cannot set headers on a WebSocket, so a token may come in the query, too. */
-async function identityOf(context: AppContext, server: Server): Promise<Identity | undefined> {
-  const token = context.req.query("token") || context.req.header("authorization");
-  return token ? await server.tokens.verify(token) : undefined;
+/** @throws {ProtocolError} `not_allowed` where the policy refuses the room, or what is asked of it. */
+async function checkPolicy(
+  { policy }: Server,
+  room: string,
+  userId: string,
+  { topics, start }: ConnectionRequest,
+): Promise<void> {
+  const asker = { userId, role: "user" } as const;
+  const permitted = await policy.mayEnter(asker, room) &&
+    await mayKnow(policy, asker, room, topics, start !== undefined);
+  if (!permitted) throw new ProtocolError("not_allowed", `You may not enter the room ${room} so.`);
 }
 
 function connectionRequest(context: AppContext, server: Server): ConnectionRequest {

@@ -4,15 +4,29 @@
  */
 
 const ALLOWED: Record<string, readonly string[]> = {
-  "main.ts": ["routes", "lib", "lib/store"],
+  "main.ts": ["mod.ts", "functions", "lib"],
+  "mod.ts": ["routes", "lib", "lib/direct", "lib/functions", "lib/protocol", "lib/store"],
   "parallel.ts": ["lib"],
-  "routes": ["lib", "lib/auth", "lib/hub", "lib/protocol"],
+  "routes": ["lib", "lib/auth", "lib/commands", "lib/direct", "lib/hub", "lib/protocol"],
+  "functions": ["lib", "lib/functions"],
   // The top of lib wires the folders below it, and holds what all of them use.
   "lib": [
     "lib/auth",
     "lib/bus",
     "lib/commands",
     "lib/committer",
+    "lib/direct",
+    "lib/functions",
+    "lib/hub",
+    "lib/protocol",
+    "lib/store",
+  ],
+  "lib/functions": ["lib", "lib/committer", "lib/hub", "lib/protocol", "lib/store"],
+  "lib/direct": [
+    "lib",
+    "lib/auth",
+    "lib/committer",
+    "lib/committer/staged",
     "lib/hub",
     "lib/protocol",
     "lib/store",
@@ -27,16 +41,16 @@ const ALLOWED: Record<string, readonly string[]> = {
   "lib/protocol": ["lib"],
   "tests": [],
   "tests/lib": ["lib", "tests/harness"],
-  "tests/integration": ["bench", "lib/bus", "tests/harness"],
-  "tests/harness": ["lib", "lib/store", "routes"],
+  "tests/integration": ["mod.ts", "bench", "functions", "lib", "lib/bus", "tests/harness"],
+  "tests/harness": ["functions", "lib", "lib/store", "routes"],
   "bench": [],
 };
 
 const root = new URL("../", import.meta.url);
 const faults: string[] = [];
 let files = 0;
-for (const start of ["lib", "routes", "tests", "bench"]) await walk(start);
-for (const start of ["main.ts", "parallel.ts"]) await inspect(start);
+for (const start of ["functions", "lib", "routes", "tests", "bench"]) await walk(start);
+for (const start of ["main.ts", "mod.ts", "parallel.ts"]) await inspect(start);
 if (faults.length > 0) {
   console.error(faults.join("\n"));
   Deno.exit(1);

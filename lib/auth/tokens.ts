@@ -1,12 +1,14 @@
 import type { JWTPayload, JWTVerifyGetKey, JWTVerifyOptions } from "jose";
 import { ProtocolError } from "../errors.ts";
-import { fitsBytes } from "../protocol/json.ts";
+import { fitsBytes, type Json } from "../protocol/json.ts";
 
 /** Who a token says somebody is. */
 export interface Identity {
   readonly userId: string;
   /** Until when, in milliseconds since 1970; absent: for good. */
   readonly expiresAt?: number;
+  /** What the token says of its user that is for others to see. */
+  readonly said?: { readonly [claim: string]: Json };
 }
 
 export interface TokenOptions {
@@ -24,6 +26,8 @@ export interface TokenOptions {
 
 /** The algorithms of keys that are public. With them and the secret apart, neither passes for the other. */
 const PUBLIC_ALGORITHMS = ["RS256", "ES256", "EdDSA", "Ed25519"];
+/** The claims that others may see: those of OpenID Connect Core 1.0, section 5.1, and the role. */
+const PUBLIC_CLAIMS = "username preferred_username name nickname picture website role".split(" ");
 const MAX_TOKEN_LENGTH = 8192;
 const MAX_USER_ID_BYTES = 256;
 /** What goes wrong with the public keys, and not with a token. */
@@ -68,7 +72,8 @@ export class TokenVerifier {
     }
     const { exp } = payload;
     const leeway = this.#options.leewaySeconds;
-    return { userId, expiresAt: exp === undefined ? undefined : (exp + leeway) * 1000 };
+    const expiresAt = exp === undefined ? undefined : (exp + leeway) * 1000;
+    return { userId, expiresAt, said: publicClaims(payload) };
   }
 
   async #decode(token: string): Promise<JWTPayload> {
@@ -121,6 +126,13 @@ async function explain(error: unknown): Promise<ProtocolError> {
     );
   }
   return refused("it is malformed, or not signed by a key of this server's");
+}
+
+/** Nothing that is addressed to services, and neither address nor telephone number. */
+function publicClaims(payload: JWTPayload): { [claim: string]: Json } {
+  const said = PUBLIC_CLAIMS.filter((name) => payload[name] !== undefined)
+    .map((name) => [name, payload[name] as Json]);
+  return Object.fromEntries(said);
 }
 
 function isUserId(text: string): boolean {

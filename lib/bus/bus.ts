@@ -59,6 +59,9 @@ export class Bus implements Peers {
   #beatDue = false;
   /** Whether there is no other isolate to beat for. */
   alone = true;
+  /** Settled by the first beat. */
+  readonly #introduced = Promise.withResolvers<void>();
+  #isIntroduced = false;
   #mails = 0;
   #closed = false;
 
@@ -100,6 +103,15 @@ export class Bus implements Peers {
     }
   }
 
+  introduced(): Promise<void> | undefined {
+    return this.#isIntroduced ? undefined : this.#introduction();
+  }
+
+  async #introduction(): Promise<void> {
+    await this.ready();
+    await this.#introduced.promise;
+  }
+
   async absent(names: readonly string[]): Promise<Set<string>> {
     return await this.#identity?.life.absent(names) ?? new Set();
   }
@@ -126,6 +138,7 @@ export class Bus implements Peers {
   /** Leaves all rooms, and clears up after this isolate as after a dead one. */
   async close(): Promise<void> {
     this.#closed = true;
+    this.#introduced.resolve();
     clearTimeout(this.#beatTimer);
     this.#vacancies.close();
     this.link.close();
@@ -189,6 +202,8 @@ export class Bus implements Peers {
     }
     this.alone = neighbour === undefined;
     this.#directory.activate(!this.alone);
+    this.#isIntroduced = true;
+    this.#introduced.resolve();
     if (met) await this.#store.commit((atomic) => atomic.set(keys.bell(neighbour!), 0));
     if (dead) {
       this.#options.report("clearing up after a dead isolate", { peer: neighbour });

@@ -1,12 +1,12 @@
 import type { Targets } from "../hub/targets.ts";
-import type { AtRecord, Status, TargetKind } from "../protocol/target.ts";
+import type { AddressKind, AtRecord, Status } from "../protocol/target.ts";
 import { keys } from "../store/keys.ts";
 import type { Store } from "../store/store.ts";
 
 /** How many addresses are written at a time. */
 const CHUNK = 50;
 
-type Address = readonly [kind: TargetKind, id: string];
+type Address = readonly [kind: AddressKind, id: string];
 
 /**
  * Where connections are to be found by their user, channel or client id. Each isolate writes what it

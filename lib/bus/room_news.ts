@@ -81,7 +81,7 @@ export class RoomNews {
 
   async #lookAt(room: Room, mark: Mark): Promise<void> {
     const [kind, name = ""] = mark;
-    if (kind === "counter" || kind === "poll") room.feed.touch(kind, name);
+    if (kind === "counter" || kind === "poll" || kind === "data") room.feed.touch(kind, name);
     else if (kind === "session") await this.#readSession(room, name);
     else if (kind === "held") {
       const path = mark.slice(2) as unknown as HeldPath;

@@ -1,5 +1,5 @@
 import { type AliveRecord, keys, type Mark } from "../store/keys.ts";
-import type { TargetKind } from "../protocol/target.ts";
+import type { AddressKind } from "../protocol/target.ts";
 import type { Store } from "../store/store.ts";
 
 /** How much is listed and deleted at a time. */
@@ -56,7 +56,7 @@ async function sweepRoom(
 }
 
 async function sweepAddress(store: Store, peer: string, joined: Deno.KvKey): Promise<void> {
-  const kind = joined[3] as TargetKind;
+  const kind = joined[3] as AddressKind;
   const id = String(joined[4]);
   await store.commit((atomic) => atomic.delete(keys.at(kind, id, peer)));
   const users = { prefix: keys.atAll("user", id) };

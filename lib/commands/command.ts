@@ -5,7 +5,9 @@ import type { Member } from "../hub/member.ts";
 import type { Past } from "../hub/replay.ts";
 import type { Room } from "../hub/room.ts";
 import type { CloseReason } from "../protocol/close_codes.ts";
+import type { Permission, Policy } from "../policy.ts";
 import type { Json } from "../protocol/json.ts";
+import type { HandlerSocket, SocketEvents } from "../socket_events.ts";
 
 interface CommandBase<Input> {
   /** The message's `type`. */
@@ -14,10 +16,12 @@ interface CommandBase<Input> {
   readonly admin?: boolean;
   /** The shape of the message; what it leaves out, the command does not see. */
   readonly input: z.ZodType<Input>;
+  /** Whether the caller may; absent: it may. Later messages wait for an answer that is a promise. */
+  permit?(input: Input, caller: Caller, policy: Policy): Permission;
 }
 
-/** Who sends a message, for a command that changes the room. */
-export type Caller = Pick<Member, "clientId" | "userId" | "seat" | "role">;
+/** Who sends a message. */
+export type Caller = Pick<Member, "clientId" | "userId" | "seat" | "role" | "room">;
 
 /**
  * A command that changes the room in the store. `handle` does nothing itself: it returns the
@@ -58,6 +62,16 @@ export interface LocalContext {
   close(reason: CloseReason): void;
   /** Names the isolate. */
   readonly instance: string;
+  /** What the message is to be answered with, if at all. */
+  readonly id: string | number | undefined;
+  readonly events: SocketEvents;
+  readonly socket: HandlerSocket;
+  /**
+   * Calls a function of the server's.
+   *
+   * @param path where in the message the input lies.
+   */
+  call(name: string, input: { [field: string]: Json }, path: string): Promise<Json>;
   /**
    * Makes the connection that of the user whom a token names, or without one a public user's.
    *

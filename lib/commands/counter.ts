@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { COUNTER_LIMIT, formatDecimal, parseDecimal } from "../decimal.ts";
-import { ProtocolError } from "../errors.ts";
+import { addToCounter } from "../committer/changes.ts";
+import { formatDecimal, parseDecimal } from "../decimal.ts";
 import type { Fields } from "../protocol/fields.ts";
 import { type StoreCommand, storeCommand } from "./command.ts";
 
@@ -26,17 +26,8 @@ export function counter({ id }: Fields): StoreCommand {
     input: z.object({ data: data.prefault({}) }),
     needs: ({ data }) => [{ kind: "counter", counter: data.id, delta: data.value }],
     handle({ data: { id: counter, value: delta } }, view) {
-      const sum = view.counter(counter) + delta;
-      if (sum > COUNTER_LIMIT || sum < -COUNTER_LIMIT) throw overflow(counter);
-      return { add: { counter, delta }, reply: { id: counter, delta: formatDecimal(delta) } };
+      const reply = { id: counter, delta: formatDecimal(delta) };
+      return { ...addToCounter(view, counter, delta), reply };
     },
   });
-}
-
-function overflow(id: string): ProtocolError {
-  const limit = formatDecimal(COUNTER_LIMIT);
-  return new ProtocolError(
-    "counter_overflow",
-    `The counter ${JSON.stringify(id)} would leave its range of ±${limit}: nothing was added.`,
-  );
 }

@@ -1,6 +1,7 @@
 import type { Fields } from "../protocol/fields.ts";
 import { authenticate } from "./authenticate.ts";
 import { broadcast } from "./broadcast.ts";
+import { call } from "./call.ts";
 import { changeUser } from "./change_user.ts";
 import { chat } from "./chat.ts";
 import { close } from "./close.ts";
@@ -9,6 +10,7 @@ import { config } from "./config.ts";
 import { connection } from "./connection.ts";
 import { counter } from "./counter.ts";
 import { custom } from "./custom.ts";
+import { data } from "./data.ts";
 import { deleteRelay } from "./delete_relay.ts";
 import { ephemeralPoll } from "./ephemeral_poll.ts";
 import { login } from "./login.ts";
@@ -17,15 +19,18 @@ import { poll } from "./poll.ts";
 import { profile } from "./profile.ts";
 import { relay } from "./relay.ts";
 import { signal } from "./signal.ts";
+import { socketEvent } from "./socket_event.ts";
 import { status } from "./status.ts";
 import { subscribe } from "./subscribe.ts";
 import { channel, client, siblings, user } from "./target.ts";
 import { unsubscribe } from "./unsubscribe.ts";
+import { walker } from "./walker.ts";
 
 /** Every message type the server knows. A new one is a file beside this and a line here. */
 const LIST = [
   authenticate,
   broadcast,
+  call,
   changeUser,
   channel,
   chat,
@@ -34,6 +39,7 @@ const LIST = [
   config,
   connection,
   counter,
+  data,
   deleteRelay,
   ephemeralPoll,
   login,
@@ -47,10 +53,11 @@ const LIST = [
   subscribe,
   unsubscribe,
   user,
+  walker,
 ];
 
-/** Finds the command for a message's type; for one the server does not know, `custom`. */
-export type FindCommand = (type: string) => Command;
+/** Finds the command for a message's type; for one that the server does not know, `custom`. */
+export type FindCommand = (type: string | undefined) => Command;
 
 export function createCommands(fields: Fields, limits: CommandLimits): FindCommand {
   const byType = new Map<string, Command>();
@@ -59,5 +66,6 @@ export function createCommands(fields: Fields, limits: CommandLimits): FindComma
     byType.set(command.type, command);
   }
   const unknown = custom(fields);
-  return (type) => byType.get(type) ?? unknown;
+  const event = socketEvent(fields);
+  return (type) => type === undefined ? event : byType.get(type) ?? unknown;
 }

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { tooManyAnswers } from "../hub/ephemeral_polls.ts";
+import { castVote } from "../committer/changes.ts";
 import type { Fields } from "../protocol/fields.ts";
 import { type CommandLimits, type StoreCommand, storeCommand } from "./command.ts";
 
@@ -12,8 +12,8 @@ export function poll({ id }: Fields, { maxPollAnswers }: CommandLimits): StoreCo
       { kind: "vote", poll: data.id, session, answer: data.answer },
     ],
     handle({ data: { id: poll, answer } }, view, { seat: { session } }) {
-      if (!view.canVote(poll, session, answer)) throw tooManyAnswers(maxPollAnswers);
-      return { vote: { poll, session, answer }, reply: { id: poll, answer } };
+      const vote = castVote(view, { poll, session, answer }, maxPollAnswers);
+      return { ...vote, reply: { id: poll, answer } };
     },
   });
 }

@@ -12,11 +12,7 @@ export function signal({ type, json }: Fields): LocalCommand {
       const content = `"event":${JSON.stringify(event)},"data":${JSON.stringify(data)}`;
       const user = member.seat.profile.publicJson;
       const frame = `{"type":"signal","data":{${content},"user":${user}}}`;
-      const topic = `signal:${event}`;
-      room.signal(topic, frame, member);
-      if (room.sharing && room.sharing.others.length > 0) {
-        room.sharing.outside.signal(room, topic, member.clientId, frame);
-      }
+      room.sendSignal(`signal:${event}`, frame, member.clientId);
     },
   });
 }

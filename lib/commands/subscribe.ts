@@ -3,6 +3,7 @@ import { ProtocolError } from "../errors.ts";
 import type { Member } from "../hub/member.ts";
 import { subscribeFrom } from "../hub/replay.ts";
 import { isStateTopic } from "../hub/room.ts";
+import { type Asker, every, type Permission, type Policy } from "../policy.ts";
 import type { Fields } from "../protocol/fields.ts";
 import { type LocalCommand, localCommand } from "./command.ts";
 
@@ -19,6 +20,10 @@ export function subscribe({ topic, offset }: Fields): LocalCommand {
       epoch: z.string().max(64).optional(),
       history: offset.optional(),
     }),
+    permit({ data, since, history }, caller, policy) {
+      const past = since !== undefined || history !== undefined;
+      return mayKnow(policy, caller, caller.room.name, [data], past);
+    },
     async run({ data, since, epoch, history }, { member, room, past, limits }) {
       checkSubscriptions(member, [data], limits.maxSubscriptions);
       if (isStateTopic(data) || since === undefined && history === undefined) {
@@ -30,6 +35,22 @@ export function subscribe({ topic, offset }: Fields): LocalCommand {
       return { replayed, complete };
     },
   });
+}
+
+/**
+ * Whether one may subscribe to topics.
+ *
+ * @param past whether from a point in the past.
+ */
+export function mayKnow(
+  policy: Policy,
+  asker: Asker,
+  room: string,
+  topics: readonly string[],
+  past: boolean,
+): Permission {
+  const users = topics.includes("presence") ? policy.mayReadUsers(asker, room) : true;
+  return every(users, past ? policy.mayReadHistory(asker, room) : true);
 }
 
 /** @throws {ProtocolError} `limit_exceeded` where `topics` would be too many with those held. */

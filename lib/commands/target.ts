@@ -19,6 +19,11 @@ const SERVER_TYPES = new Set([
   "counter",
   "presence",
   "STATUS_CHANGE",
+  "draining",
+  "walker",
+  "new-message",
+  "update-message",
+  "delete-message",
 ]);
 
 /** Sends a message to all connections of users, wherever they are. */
@@ -70,6 +75,7 @@ function targeted<Input extends { data: { [name: string]: Json } }>(
   return storeCommand({
     type,
     input,
+    permit: (input, caller, policy) => policy.maySend(caller, targetOf(input, caller)),
     needs: (input, caller) => [{ kind: "target", target: targetOf(input, caller) }],
     handle(input, view, caller) {
       const { data } = input;

@@ -2,11 +2,15 @@ import { type ProtocolError, toProtocolError } from "../errors.ts";
 import type { Room } from "../hub/room.ts";
 import type { Seat } from "../hub/seat.ts";
 import type { LogEntry } from "../protocol/log_entry.ts";
+import type { Log } from "../store/log.ts";
 import type { Store } from "../store/store.ts";
-import { type Change, type Mail, MAX_MAILS_LENGTH } from "./change.ts";
+import { type Change, checksOf, type Mail, MAX_MAILS_LENGTH } from "./change.ts";
+import type { Follower } from "./follower.ts";
 import type { Job, JobOutcome } from "./job.ts";
+import type { LaneBatch } from "./lane.ts";
 import type { RoomNote } from "./peers.ts";
-import { type RoomCache, RoomTransaction, type TransactionOptions } from "./room_transaction.ts";
+import type { RoomMemory } from "./room_memory.ts";
+import { RoomTransaction, type TransactionOptions } from "./room_transaction.ts";
 import { Cost } from "./staged/cost.ts";
 
 /** What the store takes in one commit: 800 KiB and 1,000 mutations, less a margin. */
@@ -26,25 +30,35 @@ const JOB_BYTES = 2 * 32_768;
 interface Decided {
   readonly job: Job;
   readonly outcome: JobOutcome;
+  readonly effects?: readonly Effect[];
+}
+
+/** What is to be seen of a change once it has been committed. */
+interface Effect {
   readonly entry?: LogEntry;
   readonly send?: Change["send"];
-  /** Whose profile the job has changed. */
+  /** Whose profile has changed. */
   readonly seat?: Seat;
 }
 
-/** Jobs that are committed together: all of them, or none. */
-export class Batch {
+/** What the batches of a lane share. */
+export interface BatchServices {
+  readonly store: Store;
+  readonly log: Log;
+  readonly follower: Follower;
+  readonly memory: RoomMemory;
+  readonly options: TransactionOptions;
+}
+
+/** Changes to rooms that are committed together. */
+export class Batch implements LaneBatch<Job> {
   readonly #transactions = new Map<Room, RoomTransaction>();
   readonly #decided: Decided[] = [];
   readonly #cost = new Cost();
 
-  constructor(
-    readonly store: Store,
-    readonly options: TransactionOptions,
-    readonly cacheOf: (room: Room) => RoomCache,
-  ) {}
+  constructor(readonly services: BatchServices) {}
 
-  /** Makes known what `jobs` must see; with `again`, also whether their keys have been used. */
+  /** With `again`, whether keys have been used is looked up, too: nearly always they are new. */
   plan(jobs: readonly Job[], again: boolean): void {
     for (const job of jobs) {
       const transaction = this.#transaction(job.room);
@@ -53,14 +67,14 @@ export class Batch {
     }
   }
 
-  /** Reads what was planned; `undefined` when nothing has to be waited for. */
   load(): Promise<unknown> | undefined {
-    const loading = [...this.transactions()].filter((transaction) => transaction.needsLoading);
+    const loading = [...this.#transactions.values()].filter((transaction) =>
+      transaction.needsLoading
+    );
     if (loading.length === 0) return undefined;
-    return Promise.all(loading.map((transaction) => transaction.load(this.store)));
+    return Promise.all(loading.map((transaction) => transaction.load(this.services.store)));
   }
 
-  /** Lets jobs decide in order, as many as fit into a commit; returns those that did not. */
   decide(jobs: readonly Job[]): Job[] {
     for (let i = 0; i < jobs.length; i++) {
       if (!this.#hasSpaceFor(jobs[i]!)) return jobs.slice(i);
@@ -69,24 +83,33 @@ export class Batch {
     return [];
   }
 
-  transactions(): IterableIterator<RoomTransaction> {
-    return this.#transactions.values();
-  }
-
-  /** Whether there is anything to commit. */
   get empty(): boolean {
     return this.#cost.mutations === 0;
   }
 
-  fill(atomic: Deno.AtomicOperation): void {
-    for (const transaction of this.transactions()) transaction.fill(atomic);
+  readonly fill = (atomic: Deno.AtomicOperation): void => {
+    for (const transaction of this.#transactions.values()) transaction.fill(atomic);
+  };
+
+  /**
+   * Resolves when the batch's rooms are where its events follow; nearly always they are. What has
+   * been delivered from a batch before counts, so this is no use while that is still due.
+   */
+  catchUp(): Promise<unknown> | undefined {
+    const { follower, memory } = this.services;
+    const work: Promise<void>[] = [];
+    for (const { room, exists, storedHead } of this.#transactions.values()) {
+      if (!exists || room.epoch === storedHead.epoch && room.cursor >= storedHead.offset) continue;
+      if (room.epoch === storedHead.epoch) memory.rival(room);
+      work.push(follower.follow(room, storedHead));
+    }
+    return work.length > 0 ? Promise.all(work) : undefined;
   }
 
-  /** Takes the committed state over. Nothing has been sent yet; {@linkcode Batch.deliver} does. */
   committed(versionstamp: string): void {
-    const peers = this.options.peers();
+    const peers = this.services.options.peers();
     const notes: RoomNote[] = [];
-    for (const transaction of this.transactions()) {
+    for (const transaction of this.#transactions.values()) {
       transaction.committed(versionstamp);
       if (!transaction.others.some((peer) => peers!.reaches(peer))) continue;
       const { note } = transaction;
@@ -95,34 +118,45 @@ export class Batch {
     if (notes.length > 0) peers!.tell(versionstamp, notes);
   }
 
-  /**
-   * Sends the committed events and tells every job what came of it, in order.
-   *
-   * @param told whether the jobs have been told already, namely that it is unknown.
-   */
-  deliver(told = false): void {
-    for (const { job, outcome, entry, send, seat } of this.#decided) {
+  deliver(told: boolean): void {
+    for (const { job, outcome, effects = [] } of this.#decided) {
       try {
-        if (entry) job.room.deliver(entry);
-        if (send) job.room.targets.send(send.target, send.frame);
-        if (seat) job.room.profileChanged(seat);
+        for (const { entry, send, seat } of effects) {
+          if (entry) job.room.deliver(entry);
+          if (send) job.room.targets.send(send.target, send.frame);
+          if (seat) job.room.profileChanged(seat);
+        }
         if (!told) job.settled(outcome);
       } catch (error) {
         // What fails for one must not keep from the others what has been committed for them.
         toProtocolError(error);
       }
     }
-    for (const transaction of this.transactions()) transaction.touch();
+    for (const transaction of this.#transactions.values()) {
+      transaction.touch();
+      this.#tidy(transaction);
+    }
   }
 
-  /** Tells every job that nothing came of it. */
   reject(error: ProtocolError): void {
     for (const { job } of this.#decided) job.settled({ error });
   }
 
-  /** The jobs that have decided. */
+  forget(): void {
+    for (const room of this.#transactions.keys()) this.services.memory.forget(room);
+  }
+
   get jobs(): Job[] {
     return this.#decided.map(({ job }) => job);
+  }
+
+  /** Deletes what has become useless. Whatever fails here is met again by a later commit. */
+  #tidy(transaction: RoomTransaction): void {
+    const { store, log } = this.services;
+    const { room, appended, storedHead } = transaction;
+    const head = storedHead.offset + appended;
+    if (appended > 0 && log.trimDue(head, appended)) log.trim(room.name, head).catch(() => {});
+    if (transaction.needsSweep) transaction.sweep(store).catch(() => {});
   }
 
   #decide(job: Job): Decided {
@@ -130,23 +164,24 @@ export class Batch {
     const { session, key } = job;
     const earlier = key === undefined ? undefined : transaction.once.get(session, key);
     if (earlier !== undefined) return { job, outcome: { ack: earlier, repeated: true } };
-    let change: Change;
-    let mails: readonly Mail[];
+    let changes: Change[];
+    let mails: Mail[];
     try {
-      change = job.handle(transaction);
-      const { send } = change;
-      mails = send ? transaction.mailsTo(send.target, send.frame) : [];
-      if (!change.leave) transaction.enter();
+      changes = [job.handle(transaction)].flat();
+      mails = changes.flatMap(({ send }) => {
+        return send ? transaction.mailsTo(send.target, send.frame) : [];
+      });
+      if (!changes.some(({ leave }) => leave)) transaction.enter();
     } catch (error) {
       return { job, outcome: { error: toProtocolError(error) } };
     }
-    const entry = transaction.stage(change);
+    const effects = changes.map((change): Effect => {
+      return { entry: transaction.stage(change), send: change.send, seat: change.profile?.seat };
+    });
     transaction.post([...mails, ...job.mails?.() ?? []]);
-    const reply = entry ? { ...change.reply, offset: String(entry.offset) } : change.reply ?? null;
-    const ack = JSON.stringify(reply);
+    const ack = ackOf(changes, effects);
     if (key !== undefined) transaction.once.write(session, key, ack);
-    const { send, profile } = change;
-    return { job, outcome: { ack, repeated: false }, entry, send, seat: profile?.seat };
+    return { job, outcome: { ack, repeated: false }, effects };
   }
 
   #hasSpaceFor(job: Job): boolean {
@@ -156,8 +191,8 @@ export class Batch {
     const transaction = this.#transaction(room);
     const peers = transaction.others.length;
     const mailed = mails && peers > 0 ? 2 * MAX_MAILS_LENGTH : 0;
-    const checks = transaction.dueChecks + job.needs().length + (key === undefined ? 0 : 1);
-    return FENCE + spent.checks + checks <= this.store.maxChecks &&
+    const checks = transaction.dueChecks + checksOf(job.needs()) + (key === undefined ? 0 : 1);
+    return FENCE + spent.checks + checks <= this.services.store.maxChecks &&
       FENCE + spent.mutations + mutations + peers * JOB_MUTATIONS_PER_PEER <= MAX_MUTATIONS &&
       spent.bytes + size * BYTES_PER_CHARACTER + JOB_BYTES + mailed <= MAX_BYTES;
   }
@@ -165,9 +200,18 @@ export class Batch {
   #transaction(room: Room): RoomTransaction {
     let transaction = this.#transactions.get(room);
     if (!transaction) {
-      transaction = new RoomTransaction(room, this.cacheOf(room), this.options, this.#cost);
+      const { memory, options } = this.services;
+      transaction = new RoomTransaction(room, memory.of(room), options, this.#cost);
       this.#transactions.set(room, transaction);
     }
     return transaction;
   }
+}
+
+/** The ack's data: what the first change replies, and where its event stands in the log. */
+function ackOf(changes: readonly Change[], effects: readonly Effect[]): string {
+  const { reply, result } = changes[0] ?? {};
+  if (result !== undefined) return JSON.stringify(result);
+  const entry = effects[0]?.entry;
+  return JSON.stringify(entry ? { ...reply, offset: String(entry.offset) } : reply ?? null);
 }

@@ -1,6 +1,7 @@
 import type { Profile } from "../hub/profile.ts";
 import type { Seat } from "../hub/seat.ts";
 import type { HeldWrite } from "../hub/holdings.ts";
+import type { Json } from "../protocol/json.ts";
 import type { Target } from "../protocol/target.ts";
 import type { MailFields } from "../store/keys.ts";
 
@@ -29,6 +30,8 @@ export const MAX_MAILS_LENGTH = 150_000;
 export interface Change {
   /** The ack's data, to which an event's offset is added. Absent: `null`. */
   readonly reply?: { readonly [name: string]: unknown };
+  /** In its place: the ack's data as it is. */
+  readonly result?: Json;
   /** Appended to the room's log. */
   readonly event?: LogEvent;
   /** Added to a counter, in millionths. */
@@ -37,6 +40,8 @@ export interface Change {
   readonly vote?: { readonly poll: string; readonly session: string; readonly answer: string };
   /** The properties and suffix to keep of a session; of its seat, where it has taken one. */
   readonly profile?: { readonly session: string; readonly profile: Profile; readonly seat?: Seat };
+  /** A value of the room's data, as JSON text; without one it is deleted. */
+  readonly data?: { readonly key: string; readonly text?: string };
   /** A message for connections in whichever rooms, on whichever isolates. Its target was needed. */
   readonly send?: { readonly target: Target; readonly frame: string };
   /** The room's new configuration. */
@@ -59,7 +64,14 @@ export type Need =
   | { readonly kind: "session"; readonly session: string }
   /** That the room has come to where its log stands in the store. */
   | { readonly kind: "head" }
+  /** That a value of the room's data, which the job counts on, can be checked. */
+  | { readonly kind: "data"; readonly key: string }
   | { readonly kind: "target"; readonly target: Target };
+
+/** How many of a commit's checks `needs` may take. */
+export function checksOf(needs: readonly Need[]): number {
+  return needs.filter(({ kind }) => kind !== "target" && kind !== "head").length;
+}
 
 /** What the store has of a session in a room. */
 export interface StoredSession {
@@ -76,6 +88,8 @@ export interface RoomView {
   canVote(poll: string, session: string, answer: string): boolean;
   /** What the room knows of a session whose seat is taken. */
   profile(seat: Seat): Profile;
+  /** Whether a value of the room's data that was needed still is as it was at a version. */
+  dataIsAt(key: string, version: string | null): boolean;
   /** What the store has of a session that was needed. */
   session(id: string): StoredSession | undefined;
   /** How many connections a message to a target that was needed goes to. */

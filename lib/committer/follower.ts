@@ -1,7 +1,7 @@
 import type { Room } from "../hub/room.ts";
 import { type Head, keys } from "../store/keys.ts";
 import type { Log } from "../store/log.ts";
-import { joinTexts } from "../store/text.ts";
+import { readText } from "../store/text.ts";
 
 /** A room on its way to a head. */
 interface Chase {
@@ -55,7 +55,7 @@ export class Follower {
 
   async #step(room: Room, { epoch, offset }: Head): Promise<void> {
     const goTo = async (): Promise<void> => {
-      const config = await readConfig(room.name, this.log);
+      const { text: config = "" } = await readText(this.log.store, keys.config(room.name));
       if (room.cursor < offset || room.epoch !== epoch) room.place(epoch, offset, config);
     };
     if (room.epoch !== epoch) return await goTo();
@@ -71,10 +71,4 @@ export class Follower {
 
 function reached(room: Room, { epoch, offset }: Head): boolean {
   return room.epoch === epoch && room.cursor >= offset;
-}
-
-async function readConfig(room: string, log: Log): Promise<string> {
-  const key = keys.config(room);
-  const pieces = await log.store.list({ start: key, end: [...key, Infinity] }, { limit: 500 });
-  return joinTexts(pieces, key.length)[0]?.value.text ?? "";
 }

@@ -20,8 +20,11 @@ export interface Job {
   /** How many mutations it may ask for, if that is more than a message's. */
   readonly mutations?: number;
   needs(): readonly Need[];
-  /** Decides what to change. May be called again, after a conflict. Throws to refuse. */
-  handle(view: RoomView): Change;
+  /**
+   * Decides what to change, be it several things together. May be called again, after a conflict.
+   * Throws to refuse.
+   */
+  handle(view: RoomView): Change | Change[];
   /** What goes to other isolates in the same commit, if the job has an effect. */
   mails?(): readonly Mail[];
   /** Called once. */

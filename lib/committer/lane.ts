@@ -1,31 +1,64 @@
 import { ProtocolError } from "../errors.ts";
-import type { Room } from "../hub/room.ts";
-import type { Log } from "../store/log.ts";
-import type { Store } from "../store/store.ts";
+import type { Fill, Store } from "../store/store.ts";
 import { pause } from "../pause.ts";
-import { Batch } from "./batch.ts";
-import type { Follower } from "./follower.ts";
 import { Fence, type UnsettledCommit } from "./fence.ts";
-import type { Job } from "./job.ts";
-import type { RoomCache, RoomTransaction, TransactionOptions } from "./room_transaction.ts";
-import type { KnownHead } from "./staged/log.ts";
-import type { KnownRoster } from "./staged/roster.ts";
 
 /** How many jobs are decided at a time. */
 const MAX_JOBS = 500;
-/** How long after others have written to a room they are given way to, in milliseconds. */
-const RIVALRY_MS = 1000;
 /** The longest that others are given way to, in milliseconds. */
 const MAX_WAY_MS = 200;
 /** The longest pause before another try after conflicts, in milliseconds. */
 const MAX_PAUSE_MS = 20;
 
-export interface LaneOptions extends TransactionOptions {
+/** Something to be committed together with others. */
+export interface LaneJob {
+  /** Called once, when nothing came of it; what came of it otherwise, its batch tells. */
+  settled(outcome: { readonly error: ProtocolError }): void;
+}
+
+/** Jobs that are committed together: all of them, or none. */
+export interface LaneBatch<Job> {
+  /** The jobs that have decided. */
+  readonly jobs: Job[];
+  /** Whether there is anything to commit. */
+  readonly empty: boolean;
+  /** Makes known what `jobs` must see; with `again`, after a conflict. */
+  plan(jobs: readonly Job[], again: boolean): void;
+  /** Reads what was planned; `undefined` when nothing has to be waited for. */
+  load(): Promise<unknown> | undefined;
+  /** Lets jobs decide in order, as many as fit into a commit; returns those that did not. */
+  decide(jobs: readonly Job[]): Job[];
+  readonly fill: Fill;
+  /** Brings what the batch's effects follow upon; absent: it is there. Rejects never. */
+  catchUp(): Promise<unknown> | undefined;
+  /** Takes the committed state over. Nothing has been sent yet; {@linkcode LaneBatch.deliver} does. */
+  committed(versionstamp: string): void;
+  /**
+   * Sends what the commit brought about and tells every job what came of it, in order.
+   *
+   * @param told whether the jobs have been told already, namely that it is unknown.
+   */
+  deliver(told: boolean): void;
+  /** Tells every job that nothing came of it. */
+  reject(error: ProtocolError): void;
+  /** Gives up what was taken to be known, after a conflict. */
+  forget(): void;
+}
+
+/** How the jobs of a lane become commits. */
+export interface LaneWork<Job> {
+  batch(): LaneBatch<Job>;
+  /** Called for each job when it needs nothing more: once its outcome has been told and delivered. */
+  done(job: Job): void;
+  /** Whether others have just written to what `jobs` are to write to. */
+  isRivalled(jobs: readonly Job[]): boolean;
+}
+
+export interface LaneOptions {
+  readonly now: () => number;
   readonly random: () => number;
   /** How long conflicts may keep a job from being committed, in milliseconds. */
   readonly timeoutMs: number;
-  /** Told when a job has been settled and its room need not be kept for it. */
-  readonly onSettled: (room: Room) => void;
 }
 
 type Delivery = () => void;
@@ -36,22 +69,19 @@ const NOTHING: Delivery = () => {};
  * together in the next, without a timer; what a commit brought about is sent while the next one is
  * in flight.
  */
-export class Lane {
+export class Lane<Job extends LaneJob> {
   readonly #fence: Fence;
-  readonly #caches = new WeakMap<Room, RoomCache>();
   #queue: Job[] = [];
   #idle: PromiseWithResolvers<void> | undefined;
   #unsettled = false;
-  /** When another isolate has last been seen to write to a room. */
-  readonly #rivals = new WeakMap<Room, number>();
   /** How long the last commit took. */
   #commitMs = 0;
 
+  /** @param name unique to one lane of one life of one isolate. */
   constructor(
     name: string,
     readonly store: Store,
-    readonly log: Log,
-    readonly follower: Follower,
+    readonly work: LaneWork<Job>,
     readonly options: LaneOptions,
   ) {
     this.#fence = new Fence(store, name);
@@ -66,18 +96,6 @@ export class Lane {
     this.#run();
   }
 
-  /** Takes over what others have told of a room's log and roster, if it is news. */
-  learn(room: Room, head?: KnownHead, roster?: KnownRoster): void {
-    if (head) this.#rivals.set(room, this.options.now());
-    const cache = this.#caches.get(room);
-    if (head && cache?.head?.epoch === head.epoch && cache.head.offset < head.offset) {
-      cache.head = head;
-    }
-    if (roster && cache?.roster && (cache.roster.version ?? "") < (roster.version ?? "")) {
-      cache.roster = roster;
-    }
-  }
-
   /** Resolves when every job so far has been settled. */
   flushed(): Promise<void> {
     return this.#idle?.promise ?? Promise.resolve();
@@ -89,7 +107,7 @@ export class Lane {
       const next = this.#queue.length > 0 ? this.#process() : undefined;
       delivery?.();
       delivery = await next;
-      if (!this.#isRivalled()) continue;
+      if (!this.work.isRivalled(this.#queue)) continue;
       delivery?.();
       delivery = undefined;
       await this.#giveWay();
@@ -103,14 +121,14 @@ export class Lane {
     let jobs = this.#take(MAX_JOBS);
     const giveUpAt = this.options.now() + this.options.timeoutMs;
     for (let attempt = 0;; attempt++) {
-      const batch = new Batch(this.store, this.options, (room) => this.#cacheOf(room));
+      const batch = this.work.batch();
       try {
         batch.plan(jobs, attempt > 0);
         const loading = batch.load();
         if (loading) {
           await loading;
           // While the commit is in flight: the sooner it is there, the rarer somebody is faster.
-          this.#catchUp(batch);
+          batch.catchUp();
         }
       } catch {
         this.#reject(jobs, notApplied());
@@ -118,22 +136,22 @@ export class Lane {
       }
       this.#queue.unshift(...batch.decide(jobs));
       if (batch.empty) {
-        await this.#catchUp(batch);
+        await batch.catchUp();
         return this.#deliveryOf(batch);
       }
       try {
         const startedAt = performance.now();
-        const outcome = await this.#fence.commit((atomic) => batch.fill(atomic));
+        const outcome = await this.#fence.commit(batch.fill);
         this.#commitMs = performance.now() - startedAt;
         if (outcome.applied) {
-          await this.#catchUp(batch);
+          await batch.catchUp();
           batch.committed(outcome.versionstamp);
           return this.#deliveryOf(batch);
         }
       } catch (error) {
         return await this.#settle(batch, error as UnsettledCommit);
       }
-      this.#forget(batch);
+      batch.forget();
       jobs = batch.jobs;
       if (this.options.now() > giveUpAt) {
         this.#reject(jobs, contended());
@@ -144,40 +162,15 @@ export class Lane {
     }
   }
 
-  /**
-   * Resolves when the batch's rooms are where its events follow; nearly always they are. What has
-   * been delivered from a batch before counts, so this is no use while that is still due.
-   */
-  #catchUp(batch: Batch): Promise<unknown> | undefined {
-    const work: Promise<void>[] = [];
-    for (const { room, exists, storedHead } of batch.transactions()) {
-      if (!exists || room.epoch === storedHead.epoch && room.cursor >= storedHead.offset) continue;
-      if (room.epoch === storedHead.epoch) this.#rivals.set(room, this.options.now());
-      work.push(this.follower.follow(room, storedHead));
-    }
-    return work.length > 0 ? Promise.all(work) : undefined;
-  }
-
-  #deliveryOf(batch: Batch, told = false): Delivery {
+  #deliveryOf(batch: LaneBatch<Job>, told = false): Delivery {
     return () => {
       batch.deliver(told);
-      for (const { room } of batch.jobs) this.options.onSettled(room);
-      for (const transaction of batch.transactions()) this.#tidy(transaction);
+      for (const job of batch.jobs) this.work.done(job);
     };
   }
 
-  /** Deletes what has become useless. Whatever fails here is met again by a later commit. */
-  #tidy(transaction: RoomTransaction): void {
-    const { room, appended, storedHead } = transaction;
-    const head = storedHead.offset + appended;
-    if (appended > 0 && this.log.trimDue(head, appended)) {
-      this.log.trim(room.name, head).catch(() => {});
-    }
-    if (transaction.needsSweep) transaction.sweep(this.store).catch(() => {});
-  }
-
   /** Answers the jobs of a commit that has not been answered itself, then finds out about it. */
-  async #settle(batch: Batch, commit: UnsettledCommit): Promise<Delivery> {
+  async #settle(batch: LaneBatch<Job>, commit: UnsettledCommit): Promise<Delivery> {
     this.#unsettled = true;
     batch.reject(outcomeUnknown());
     const waiting = this.#queue;
@@ -186,19 +179,19 @@ export class Lane {
     const outcome = await this.#fence.settle(commit);
     this.#unsettled = false;
     if (outcome.applied) {
-      await this.#catchUp(batch);
+      await batch.catchUp();
       batch.committed(outcome.versionstamp);
       return this.#deliveryOf(batch, true);
     }
-    this.#forget(batch);
-    for (const { room } of batch.jobs) this.options.onSettled(room);
+    batch.forget();
+    for (const job of batch.jobs) this.work.done(job);
     return NOTHING;
   }
 
   #reject(jobs: readonly Job[], error: ProtocolError): void {
     for (const job of jobs) {
       job.settled({ error });
-      this.options.onSettled(job.room);
+      this.work.done(job);
     }
   }
 
@@ -206,25 +199,9 @@ export class Lane {
     return this.#queue.splice(0, count);
   }
 
-  #cacheOf(room: Room): RoomCache {
-    let cache = this.#caches.get(room);
-    if (!cache) this.#caches.set(room, cache = { counters: new Map() });
-    return cache;
-  }
-
-  #forget(batch: Batch): void {
-    for (const { room } of batch.transactions()) this.#caches.delete(room);
-  }
-
-  /** Whether others have just written to a room that more is to be written to. */
-  #isRivalled(): boolean {
-    const since = this.options.now() - RIVALRY_MS;
-    return this.#queue.some(({ room }) => (this.#rivals.get(room) ?? 0) > since);
-  }
-
   /**
-   * Leaves others the time to read the head and to commit: whoever has won knows it, and would win
-   * again and again. What gathers meanwhile goes into the next commit.
+   * Leaves others the time to read what they need and to commit: whoever has won knows it, and would
+   * win again and again. What gathers meanwhile goes into the next commit.
    */
   async #giveWay(): Promise<void> {
     const ms = Math.min(MAX_WAY_MS, 2 * this.#commitMs) * (0.5 + this.options.random());
@@ -252,6 +229,6 @@ function outcomeUnknown(): ProtocolError {
 function contended(): ProtocolError {
   return new ProtocolError(
     "unavailable",
-    "Too many others are changing the room: nothing was applied.",
+    "Too many others are writing to the same place: nothing was applied.",
   );
 }

@@ -22,6 +22,8 @@ export interface Peers {
   readonly alone: boolean;
   /** Resolves when this isolate can be found by the others, which it must before it joins a room. */
   ready(): Promise<void>;
+  /** Resolves when it is known whether there are others; `undefined` once it is. */
+  introduced(): Promise<void> | undefined;
   /** Those of `names` that show no sign of life. */
   absent(names: readonly string[]): Promise<Set<string>>;
   /** Whether a peer hears {@linkcode Peers.tell}, and so need not be rung for. */

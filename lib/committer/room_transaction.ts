@@ -10,6 +10,7 @@ import type { Change, Mail, Need, RoomView, StoredSession } from "./change.ts";
 import type { Peers, RoomNote } from "./peers.ts";
 import type { Cost } from "./staged/cost.ts";
 import { type SeenCounters, StagedCounters } from "./staged/counters.ts";
+import { StagedData } from "./staged/data.ts";
 import { type KnownHead, StagedLog } from "./staged/log.ts";
 import { StagedOnce } from "./staged/once.ts";
 import { StagedPolls } from "./staged/polls.ts";
@@ -47,6 +48,7 @@ export class RoomTransaction implements RoomView {
   readonly #log: StagedLog;
   readonly #counters: StagedCounters;
   readonly #polls: StagedPolls;
+  readonly #data: StagedData;
   readonly #sessions: StagedSessions;
   readonly #located: LocatedTargets;
   readonly #profiles = new Map<Seat, Profile>();
@@ -66,8 +68,13 @@ export class RoomTransaction implements RoomView {
     this.#log.plan(this.#reads, options.newEpoch);
     this.#counters = new StagedCounters(name, cache.counters, this.cost, this.#now);
     this.#polls = new StagedPolls(name, this.cost, options.maxPollAnswers);
+    this.#data = new StagedData(name, this.cost);
     this.#sessions = new StagedSessions(name, this.cost);
-    this.once = new StagedOnce(name, this.cost, this.#now);
+    this.once = new StagedOnce(
+      (session, key) => keys.once(name, session, key),
+      this.cost,
+      this.#now,
+    );
     const peers = options.peers();
     this.#located = new LocatedTargets(room.targets, peers?.self);
     this.#roster = peers &&
@@ -82,6 +89,8 @@ export class RoomTransaction implements RoomView {
         return this.#counters.plan(this.#reads, need.counter, need.delta);
       case "vote":
         return this.#polls.plan(this.#reads, need.poll, need.session, need.answer);
+      case "data":
+        return this.#data.plan(this.#reads, need.key);
       case "session":
         return this.#sessions.plan(this.#reads, need.session);
       case "head":
@@ -150,6 +159,10 @@ export class RoomTransaction implements RoomView {
     return this.#polls.canVote(poll, session, answer);
   }
 
+  dataIsAt(key: string, version: string | null): boolean {
+    return this.#data.isAt(key, version);
+  }
+
   profile(seat: Seat): Profile {
     return this.#profiles.get(seat) ?? seat.profile;
   }
@@ -167,7 +180,7 @@ export class RoomTransaction implements RoomView {
   }
 
   /** Stages a change; returns its event as it will stand in the log. */
-  stage({ add, vote, profile, config, event, held, leave }: Change): LogEntry | undefined {
+  stage({ add, vote, data, profile, config, event, held, leave }: Change): LogEntry | undefined {
     if (leave) {
       this.#roster?.leave(held);
       return;
@@ -181,6 +194,10 @@ export class RoomTransaction implements RoomView {
     if (vote) {
       this.#polls.vote(vote.poll, vote.session, vote.answer);
       this.#roster?.mark(["poll", vote.poll]);
+    }
+    if (data) {
+      this.#data.set(data.key, data.text);
+      this.#roster?.mark(["data", data.key]);
     }
     if (profile) {
       this.#sessions.write(profile.session, profile.profile, this.#now);
@@ -213,6 +230,7 @@ export class RoomTransaction implements RoomView {
     this.#log.fill(atomic, this.#now, historySeconds * 1000);
     this.#counters.fill(atomic);
     this.#polls.fill(atomic);
+    this.#data.fill(atomic);
     this.#sessions.fill(atomic, this.#now, sessionSeconds * 1000);
     this.once.fill(atomic);
     this.#roster?.fill(atomic, this.#log.head, this.#log.entries, this.#now);
@@ -258,10 +276,11 @@ export class RoomTransaction implements RoomView {
     return this.#log.entries.length;
   }
 
-  /** Wakes the feed for every counter and poll that has changed. */
+  /** Wakes the feed for all state that has changed. */
   touch(): void {
     for (const id of this.#counters.touched()) this.room.feed.touch("counter", id);
     for (const id of this.#polls.touched()) this.room.feed.touch("poll", id);
+    for (const key of this.#data.touched()) this.room.feed.touch("data", key);
   }
 
   /** Whether the batch came across tallies that are worth a sweep. */

@@ -8,7 +8,7 @@ import { parseTopic } from "../protocol/topic.ts";
 export class Gate {
   readonly topics: Set<string>;
   /** Settles when the replay has ended, for the one that waits behind it. */
-  readonly ended = Promise.withResolvers<void>();
+  readonly ended: PromiseWithResolvers<void> = Promise.withResolvers<void>();
   #held: LogEntry[] | undefined;
 
   constructor(topics: Iterable<string>) {

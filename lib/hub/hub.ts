@@ -6,7 +6,7 @@ import { Users } from "./users.ts";
 
 /** The rooms that somebody on this isolate is in, or on the way into or out of. */
 export class Hub {
-  readonly rooms = new Map<string, Room>();
+  readonly rooms: Map<string, Room> = new Map();
   readonly targets: Targets;
   /** The way to other isolates, where there may be any. */
   outside: Outside | undefined;
@@ -15,7 +15,8 @@ export class Hub {
 
   /** @param now milliseconds since 1970. */
   constructor(readonly reader: StateReader, readonly now: () => number) {
-    this.targets = new Targets(new Users(now));
+    const membersOf = (name: string) => this.rooms.get(name)?.members.values() ?? [];
+    this.targets = new Targets(new Users(now), membersOf);
   }
 
   /** Opens a room and keeps it open until {@linkcode Hub.release} has been called as often. */

@@ -26,12 +26,12 @@ const FOR_EVERYONE = new Set(["config", "broadcast"]);
  */
 export class Room {
   /** Those connected here, by client id. */
-  readonly members = new Map<string, Member>();
-  readonly seats = new Map<string, Seat>();
-  readonly subscriptions = new Subscriptions();
-  readonly relays = new Relays();
-  readonly ephemeralPolls = new EphemeralPolls();
-  readonly presence = new Presence(this);
+  readonly members: Map<string, Member> = new Map();
+  readonly seats: Map<string, Seat> = new Map();
+  readonly subscriptions: Subscriptions = new Subscriptions();
+  readonly relays: Relays = new Relays();
+  readonly ephemeralPolls: EphemeralPolls = new EphemeralPolls();
+  readonly presence: Presence = new Presence(this);
   readonly feed: StateFeed;
   /** What the room's isolates show each other; absent where there can be only one. */
   readonly sharing: Sharing | undefined;
@@ -155,10 +155,18 @@ export class Room {
     }
   }
 
-  /** Sends a signal to those here who want it, except its sender. */
-  signal(topic: string, frame: string, sender?: Member): void {
-    this.subscriptions.forEach(topic, (member) => {
-      if (member !== sender && !member.outbox.congested) member.outbox.send(frame);
+  /** Sends a signal to those who want it, on other isolates, too, except its sender. */
+  sendSignal(topic: string, frame: string, sender: string): void {
+    this.signal(topic, frame, sender);
+    if (this.sharing && this.sharing.others.length > 0) {
+      this.sharing.outside.signal(this, topic, sender, frame);
+    }
+  }
+
+  /** Sends a signal to those here who want it, except its sender, by its client id. */
+  signal(topic: string, frame: string, sender?: string): void {
+    this.subscriptions.forEach(topic, ({ clientId, outbox }) => {
+      if (clientId !== sender && !outbox.congested) outbox.send(frame);
     });
   }
 

@@ -12,7 +12,7 @@ export interface StateReader {
   /** The ids that exist of one kind of state. */
   ids(room: string, event: StoredStateEvent): Promise<string[]>;
   /** Resolves when reading is worth another try. */
-  whenBack(): Promise<void>;
+  retry(): Promise<void>;
 }
 
 /** What the feed needs of its room. */
@@ -26,7 +26,7 @@ export interface FedRoom {
  * How many states a new subscriber of all of a room's is sent between looks at its outbox. A poll
  * of many long answers takes a quarter of a megabyte.
  */
-const CHUNK: Record<StateEvent, number> = { counter: 100, poll: 3, ephemeralPoll: 3 };
+const CHUNK: Record<StateEvent, number> = { counter: 100, poll: 3, ephemeralPoll: 3, data: 3 };
 
 /** A state to be read, and for whom. */
 interface Demand {
@@ -38,7 +38,7 @@ interface Demand {
 }
 
 /**
- * Sends subscribers the newest state of counters and polls. One reading is under way at a time and
+ * Sends subscribers the newest state of counters, polls and the room's data. One reading is under way at a time and
  * each begins after what it tells of was committed, so nobody's view goes back, the last state
  * always arrives, and under load many changes cost one reading and one message.
  */
@@ -124,7 +124,7 @@ export class StateFeed {
           demand.changed ||= changed;
           for (const member of newcomers) demand.newcomers.add(member);
         }
-        await this.reader.whenBack();
+        await this.reader.retry();
       }
     }
     // In the tick that found nothing more to do: what comes after begins anew.

@@ -1,9 +1,9 @@
-import type { AtRecord, Target, TargetKind } from "../protocol/target.ts";
+import type { AddressKind, AtRecord, Target, TargetKind } from "../protocol/target.ts";
 import type { Member } from "./member.ts";
 import type { Users } from "./users.ts";
 
 /** Told of what can be addressed here, for others to find it. */
-export type OnAddress = (kind: TargetKind, id: string) => void;
+export type OnAddress = (kind: AddressKind, id: string) => void;
 
 /** The connections of this isolate by what they can be addressed by. */
 export class Targets {
@@ -11,7 +11,8 @@ export class Targets {
   readonly #channels = new Map<string, Member[]>();
   onAddress: OnAddress = () => {};
 
-  constructor(readonly users: Users) {}
+  /** @param membersOf those here who are in a room. */
+  constructor(readonly users: Users, readonly membersOf: (room: string) => Iterable<Member>) {}
 
   add(member: Member): void {
     const { clientId, channelId, userId } = member;
@@ -57,26 +58,30 @@ export class Targets {
     return found;
   }
 
-  /** Sends a message to those here that it goes to. */
-  send(target: Target, frame: string): void {
-    for (const { outbox } of this.find(target)) outbox.send(frame);
+  /** Sends a message to those here that it goes to; one that is a function is made if there are any. */
+  send(target: Target, frame: string | (() => string)): void {
+    const found = this.find(target);
+    if (found.size === 0) return;
+    const text = typeof frame === "string" ? frame : frame();
+    for (const { outbox } of found) outbox.send(text);
   }
 
   /** What there is under an address here, if anything. */
-  record(kind: TargetKind, id: string): AtRecord | undefined {
+  record(kind: AddressKind, id: string): AtRecord | undefined {
     const members = this.#at(kind, id);
     if (members.length === 0) return undefined;
     return { count: members.length, status: kind === "user" ? this.users.here(id) : "ONLINE" };
   }
 
   /** Every address here. */
-  *addresses(): Generator<[TargetKind, string]> {
+  *addresses(): Generator<[AddressKind, string]> {
     for (const id of this.users.ids()) yield ["user", id];
     for (const id of this.#channels.keys()) yield ["channel", id];
     for (const id of this.#clients.keys()) yield ["client", id];
   }
 
   #at(kind: TargetKind, id: string): readonly Member[] {
+    if (kind === "room") return [...this.membersOf(id)];
     if (kind === "user") return this.users.members(id);
     if (kind === "channel") return this.#channels.get(id) ?? [];
     const member = this.#clients.get(id);

@@ -72,9 +72,18 @@ export class Users {
     return statusOf(this.#users.get(userId)?.members.map(({ status }) => status) ?? []);
   }
 
+  /** A user's status over all connections that are known of. */
+  status(userId: string): UserStatus {
+    return this.#users.get(userId)?.status ?? unknown(userId);
+  }
+
   /** The connections that a user has here. */
   members(userId: string): readonly Member[] {
     return this.#users.get(userId)?.members ?? [];
+  }
+
+  get size(): number {
+    return this.#users.size;
   }
 
   ids(): string[] {

@@ -8,6 +8,11 @@ export function pollMessage(
   return JSON.stringify({ type, data: { id, stats: Object.fromEntries(stats) } });
 }
 
+/** The message that tells a value of a room's data, which is JSON text already; absent: `null`. */
+export function dataMessage(key: string, text: string | undefined): string {
+  return `{"event":${JSON.stringify(`data:set:${key}`)},"data":${text ?? "null"}}`;
+}
+
 /** The message that tells a counter's value, a decimal. */
 export function counterMessage(id: string, value: string): string {
   return JSON.stringify({ type: "counter", data: { id, value } });

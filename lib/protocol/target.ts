@@ -1,8 +1,11 @@
 /** Whether somebody pays attention: any of a user's connections, all of them none, or there are none. */
 export type Status = "ONLINE" | "AWAY" | "OFFLINE";
 
-/** What connections can be addressed by: their user, their channel, themselves. */
-export type TargetKind = "user" | "channel" | "client";
+/** What connections are known by on all isolates: their user, their channel, themselves. */
+export type AddressKind = "user" | "channel" | "client";
+
+/** What connections can be addressed by. */
+export type TargetKind = AddressKind | "room";
 
 /** To whom a message goes: every connection that any of the ids names, once. */
 export interface Target {

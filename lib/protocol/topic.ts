@@ -16,12 +16,12 @@ export function parseTopic(text: string): Topic {
 }
 
 /** The kinds of room state whose newest value subscribers get; see the state feed. */
-const STATE_EVENTS = ["counter", "poll", "ephemeralPoll"] as const;
+const STATE_EVENTS = ["counter", "poll", "ephemeralPoll", "data"] as const;
 export type StateEvent = typeof STATE_EVENTS[number];
 /** Those that are kept in the store. */
 export type StoredStateEvent = Exclude<StateEvent, "ephemeralPoll">;
 
-/** One counter or poll of a room. */
+/** One counter, poll or value of a room's data. */
 export interface StateRef {
   readonly event: StateEvent;
   readonly id: string;

@@ -1,5 +1,5 @@
 import type { LogEntry } from "../protocol/log_entry.ts";
-import type { TargetKind } from "../protocol/target.ts";
+import type { AddressKind } from "../protocol/target.ts";
 
 /**
  * Where everything lies in the store. A room's keys share the prefix `["room", room]`.
@@ -39,6 +39,9 @@ export const keys = {
   ],
   tallies: (room: string, poll: string): Deno.KvKey => ["room", room, "tally", poll],
   polls: (room: string): Deno.KvKey => ["room", room, "tally"],
+  /** A text value: JSON. */
+  data: (room: string, key: string): Deno.KvKey => ["room", room, "data", key],
+  allData: (room: string): Deno.KvKey => ["room", room, "data"],
   /** {@linkcode OnceRecord} */
   once: (room: string, session: string, key: string): Deno.KvKey => [
     "room",
@@ -58,6 +61,8 @@ export const keys = {
     ...path,
   ],
   holdings: (room: string, peer: string): Deno.KvKey => ["room", room, "held", peer],
+  /** What a user's token last said of it, as JSON text. */
+  person: (user: string): Deno.KvKey => ["person", user],
   /** The number of a committer's latest commit. */
   fence: (committer: string): Deno.KvKey => ["fence", committer],
   /** {@linkcode AliveRecord} */
@@ -88,7 +93,7 @@ export const keys = {
   /** What a peer is on the roster of; for those who clear up after it. */
   joinedRoom: (peer: string, room: string): Deno.KvKey => ["joined", peer, "room", room],
   joinedRooms: (peer: string): Deno.KvKey => ["joined", peer, "room"],
-  joinedAt: (peer: string, kind: TargetKind, id: string): Deno.KvKey => [
+  joinedAt: (peer: string, kind: AddressKind, id: string): Deno.KvKey => [
     "joined",
     peer,
     "at",
@@ -97,17 +102,17 @@ export const keys = {
   ],
   joinedAll: (peer: string): Deno.KvKey => ["joined", peer, "at"],
   /** An `AtRecord`: what a peer has under an address. */
-  at: (kind: TargetKind, id: string, peer: string): Deno.KvKey => ["at", kind, id, peer],
-  atAll: (kind: TargetKind, id: string): Deno.KvKey => ["at", kind, id],
+  at: (kind: AddressKind, id: string, peer: string): Deno.KvKey => ["at", kind, id, peer],
+  atAll: (kind: AddressKind, id: string): Deno.KvKey => ["at", kind, id],
 } as const;
 
 /**
  * What of a room has changed, so that another isolate shall look: its log, its roster, a counter,
- * a poll, a session's properties, what a peer holds (one thing by its path, or all), or anything.
+ * a poll, a value of its data, a session's properties, what a peer holds (one thing by its path, or all), or anything.
  */
 export type Mark =
   | readonly ["log" | "roster" | "all"]
-  | readonly ["counter" | "poll" | "session", string]
+  | readonly ["counter" | "poll" | "data" | "session", string]
   | readonly ["held", string, ...string[]];
 
 /** That an isolate lives. */
@@ -161,6 +166,14 @@ export interface OnceRecord {
   readonly ack: string;
   /** When it was answered, in milliseconds since 1970. */
   readonly at: number;
+}
+
+/** How long the ack of a message with a `key` is remembered, in milliseconds. */
+export const REMEMBERED_MS = 600_000;
+
+/** Whether a message may still be answered as it was the first time. */
+export function isRemembered({ at }: OnceRecord, now: number): boolean {
+  return at > now - REMEMBERED_MS;
 }
 
 /** A sum as read; an absent one is 0. */

@@ -114,10 +114,10 @@ export class Store {
     return (await Promise.all(calls)).flat();
   }
 
-  /** The entries of `selector` in key order, at most `limit`. */
+  /** The entries of `selector` in key order, or with `reverse` the other way, at most `limit`. */
   list<T>(
     selector: Deno.KvListSelector,
-    options: { limit: number },
+    options: { limit: number; reverse?: boolean },
   ): Promise<Deno.KvEntry<T>[]> {
     const batchSize = Math.min(500, options.limit);
     return this.#read((kv) => Array.fromAsync(kv.list<T>(selector, { ...options, batchSize })));

@@ -1,3 +1,5 @@
+import type { Store } from "./store.ts";
+
 /**
  * Texts of any length in a store whose values end at 64 KiB: the first piece under the key itself,
  * each further one under the key and its number.
@@ -5,6 +7,8 @@
 
 /** A piece's length in UTF-16 units; each may take two bytes, and the value's frame a few. */
 const PIECE = 32_000;
+/** More pieces than this no text has. */
+const MAX_PIECES = 100;
 
 interface FirstPiece<Fields> {
   readonly fields: Fields;
@@ -37,6 +41,22 @@ export function setText<Fields>(
   for (let i = 1; i <= more; i++) {
     atomic.set([...key, i], text.slice(i * PIECE, (i + 1) * PIECE), options);
   }
+}
+
+/** Deletes a text that lies in at most `pieces` pieces. */
+export function deleteText(atomic: Deno.AtomicOperation, key: Deno.KvKey, pieces: number): void {
+  atomic.delete(key);
+  for (let i = 1; i < pieces; i++) atomic.delete([...key, i]);
+}
+
+/** Reads one text, and the version of its newest writing. */
+export async function readText(
+  store: Pick<Store, "list">,
+  key: Deno.KvKey,
+): Promise<{ text?: string; version: string | null }> {
+  const entries = await store.list({ start: key, end: [...key, Infinity] }, { limit: MAX_PIECES });
+  const text = joinTexts(entries, key.length)[0]?.value.text;
+  return text === undefined ? { version: null } : { text, version: entries[0]!.versionstamp };
 }
 
 /**

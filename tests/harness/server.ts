@@ -1,3 +1,4 @@
+import { functions } from "../../functions/index.ts";
 import { Server, type ServerOptions } from "../../lib/server.ts";
 import { readSettings, storeOptions } from "../../lib/settings.ts";
 import { Store } from "../../lib/store/store.ts";
@@ -27,7 +28,7 @@ export async function startServer(
     ...environment,
   });
   const store = await Store.open(storeOptions(settings));
-  const server = new Server({ settings, store, ...options });
+  const server = new Server({ settings, store, functions, ...options });
   const http = Deno.serve(
     { port: 0, hostname: "127.0.0.1", onListen: () => {} },
     createHandler(createApp(server)),

@@ -27,7 +27,7 @@ Deno.test("who has left leaves nothing behind", async () => {
   );
   await Promise.all(clients.map((client) => client.close()));
   while (server.server.connections.size > 0) await new Promise((resolve) => setTimeout(resolve, 5));
-  assertEquals(server.server.hub.rooms.size, 0);
+  assertEquals(server.server.backend.hub.rooms.size, 0);
 });
 
 Deno.test({
@@ -55,7 +55,7 @@ async function vanish(): Promise<void> {
   await using ann = await server.connect("room=here");
   await ann.settled();
   // The runtime never tells of such a socket again, so this takes until a deadline of 10 seconds.
-  const { rooms } = server.server.hub;
+  const { rooms } = server.server.backend.hub;
   const until = performance.now() + 15_000;
   while (rooms.has("ghost") && performance.now() < until) {
     await new Promise((resolve) => setTimeout(resolve, 50));

@@ -16,7 +16,7 @@ onEveryStore("who was found dead and is not begins anew, and has missed nothing"
   await ben.find(({ type, data }) => type === "ephemeralPoll" && data.stats.a === 1);
 
   for (const round of [1, 2]) {
-    const { sharing } = first.server.hub.rooms.get("r")!;
+    const { sharing } = first.server.backend.hub.rooms.get("r")!;
     await sweep(second.store, sharing!.outside.self);
     // Not on the roster now, it is told nothing; its own commits would put it back.
     await ben.ask({ type: "chat", data: round });
@@ -77,7 +77,7 @@ onEveryStore("an isolate that is alone asks nothing, and leaves nothing behind",
   await clients[0]!.ask({ type: "chat", data: "one" });
   assertEquals(server.store.calls, { reads, commits: commits + 1 });
   await Promise.all(clients.map((client) => client.close()));
-  while (server.server.hub.rooms.size > 0) await pause(20);
+  while (server.server.backend.hub.rooms.size > 0) await pause(20);
   const rosters = await Promise.all([0, 1, 2, 3].map((i) => {
     return server.store.get(["room", `idle-${i}`, "roster"]);
   }));
@@ -98,7 +98,7 @@ onEveryStore("a room is on as many isolates as it may be", async (start) => {
   assertEquals([refused.status, (await refused.json()).error.code], [429, "limit_exceeded"]);
   await using _other = await third.connect("room=other");
   await ben.close();
-  while (second.server.hub.rooms.has("r")) await pause(20);
+  while (second.server.backend.hub.rooms.has("r")) await pause(20);
   await using _cay = await third.connect("room=r");
 }, { durable: true });
 

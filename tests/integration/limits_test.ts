@@ -158,7 +158,7 @@ Deno.test("a refused upgrade is an HTTP error that says why", async () => {
   assertEquals(await status("/websocket", { "Sec-WebSocket-Protocol": "a,b" }), 101);
   // An upgrade that the runtime refuses gives its place back.
   assertEquals(await status("/websocket?room=broken", { Connection: "close" }), 400);
-  assertEquals(server.server.hub.rooms.has("broken"), false);
+  assertEquals(server.server.backend.hub.rooms.has("broken"), false);
 });
 
 Deno.test("the session comes back by cookie and by query, and is told by header", async () => {

@@ -114,7 +114,7 @@ onTwoServers("a user is online until the last connection is away", async (first,
   const there = await second.connect("room=other&session=u");
   assertEquals(there.connection.user_id, user);
   for (const { server } of [first, second]) {
-    while (server.hub.targets.users.elsewhere(user) === 0) await pause(5);
+    while (server.backend.hub.targets.users.elsewhere(user) === 0) await pause(5);
   }
   here.send({ type: "status", data: "AWAY" });
   await watcher.find(({ data }) => data.event === "update" && data.members[0].status === "AWAY");
@@ -167,7 +167,7 @@ onTwoServers("relays and signals reach other servers", async (first, second) => 
   await using ben = await second.connect("room=x&session=ben&subscribe=signal:typing");
   await ben.ask({ type: "login", data: { _email: "ben@example.com" } });
   // Before this server knows of the relays it cannot serve them.
-  while (!second.server.hub.rooms.get("x")!.relays.elsewhere("ephemeralPoll")) {
+  while (!second.server.backend.hub.rooms.get("x")!.relays.elsewhere("ephemeralPoll")) {
     await pause(5);
   }
   const large = "x".repeat(60_000);
@@ -183,7 +183,7 @@ onTwoServers("relays and signals reach other servers", async (first, second) => 
   admin.send({ type: "signal", data: { event: "typing", data: true } });
   assertEquals((await ben.next("signal")).data.data, true);
   await admin.ask({ type: "deleteRelay" });
-  while (second.server.hub.rooms.get("x")!.relays.elsewhere("report")) {
+  while (second.server.backend.hub.rooms.get("x")!.relays.elsewhere("report")) {
     await pause(5);
   }
   await ben.ask({ type: "report", data: 4 });

@@ -1,9 +1,6 @@
-import { keys, type OnceRecord } from "../../store/keys.ts";
+import { isRemembered, type OnceRecord, REMEMBERED_MS } from "../../store/keys.ts";
 import type { Cost } from "./cost.ts";
 import type { Reads } from "./reads.ts";
-
-/** How long the ack of a message with a `key` is remembered, in milliseconds. */
-const REMEMBERED_MS = 600_000;
 
 interface StagedAck {
   readonly key: Deno.KvKey;
@@ -20,13 +17,18 @@ interface StagedAck {
 export class StagedOnce {
   readonly #acks = new Map<string, StagedAck>();
 
-  constructor(readonly room: string, readonly cost: Cost, readonly now: number) {}
+  /** @param keyOf where the ack of a session's message with a key lies. */
+  constructor(
+    readonly keyOf: (session: string, key: string) => Deno.KvKey,
+    readonly cost: Cost,
+    readonly now: number,
+  ) {}
 
   plan(reads: Reads, session: string, key: string): void {
-    const storeKey = keys.once(this.room, session, key);
+    const storeKey = this.keyOf(session, key);
     reads.want(storeKey, ({ value, versionstamp }) => {
       const record = value as OnceRecord | null;
-      const remembered = record !== null && record.at > this.now - REMEMBERED_MS;
+      const remembered = record !== null && isRemembered(record, this.now);
       this.#acks.set(ackName(session, key), {
         key: storeKey,
         version: versionstamp,
@@ -44,7 +46,7 @@ export class StagedOnce {
   write(session: string, key: string, ack: string): void {
     const name = ackName(session, key);
     const version = this.#acks.get(name)?.version ?? null;
-    const storeKey = keys.once(this.room, session, key);
+    const storeKey = this.keyOf(session, key);
     this.#acks.set(name, { key: storeKey, version, ack, written: true });
     this.cost.spend(1, 1, ack.length);
   }

@@ -1,11 +1,11 @@
 import { ProtocolError } from "../../errors.ts";
 import type { LogEntry } from "../../protocol/log_entry.ts";
-import { type Head, keys, type LogMark, type MailFields, type Mark } from "../../store/keys.ts";
-import { setText } from "../../store/text.ts";
+import { type Head, keys, type LogMark, type Mark } from "../../store/keys.ts";
 import type { HeldWrite } from "../../hub/holdings.ts";
 import type { Mail } from "../change.ts";
 import type { Peers } from "../peers.ts";
 import type { Cost } from "./cost.ts";
+import { INBOX_MS, ring, StagedMails } from "./mails.ts";
 import type { Reads } from "./reads.ts";
 
 /** A room's roster as read or last written, and the version at which that was. */
@@ -20,8 +20,6 @@ const MAX_MARKS = 64;
 const MAX_HELD_MARKS = 8;
 /** How long events may be together, in characters, to be told in a mark itself. */
 const MAX_MARKED_LENGTH = 500;
-/** How long what nobody has looked up is kept, for the case that nobody ever clears it up. */
-const INBOX_MS = 86_400_000;
 
 /**
  * The room's roster in a commit: that this isolate is on it, and what is left for the others. The
@@ -39,7 +37,7 @@ export class StagedRoster {
   #held = 0;
   readonly #marks = new Map<string, Mark>();
   readonly #holdings: HeldWrite[] = [];
-  readonly #mails: { readonly number: number; readonly mail: Mail }[] = [];
+  readonly #mails: StagedMails;
 
   constructor(
     readonly room: string,
@@ -49,6 +47,7 @@ export class StagedRoster {
     readonly cost: Cost,
   ) {
     this.#known = known;
+    this.#mails = new StagedMails(peers, cost);
   }
 
   plan(reads: Reads): void {
@@ -134,10 +133,7 @@ export class StagedRoster {
   }
 
   post(mails: readonly Mail[]): void {
-    for (const mail of mails) {
-      this.#mails.push({ number: this.peers.nextMail(), mail });
-      this.cost.spend(0, 2, mail.text.length);
-    }
+    this.#mails.post(mails);
   }
 
   /** What is marked for the others: all, where it would be too much one by one. */
@@ -173,7 +169,7 @@ export class StagedRoster {
   #fillInboxes(atomic: Deno.AtomicOperation, log: LogMark, at: number): void {
     const { self } = this.peers;
     const expireIn = INBOX_MS;
-    const rung = new Set<string>();
+    const rung = this.#mails.fill(atomic, this.room, at);
     // Whoever is taken off the roster may live: it shall know.
     const marked = this.#joins ? this.#known!.peers.filter((peer) => peer !== self) : this.others;
     for (const mark of this.marks) {
@@ -183,12 +179,7 @@ export class StagedRoster {
         if (!this.peers.reaches(peer)) rung.add(peer);
       }
     }
-    for (const { number, mail: { to, kind, about, text } } of this.#mails) {
-      const fields: MailFields = { room: this.room, kind, about, at };
-      setText(atomic, keys.mail(to, self, number), { fields, text }, { expireIn });
-      rung.add(to);
-    }
-    for (const peer of rung) atomic.set(keys.bell(peer), at, { expireIn });
+    ring(atomic, rung, at);
   }
 
   /** The roster as it is known after the commit. */

@@ -1,0 +1,56 @@
+/** Which thread: its kind, then the ids of its two users in order, or a topic's alone. */
+interface ThreadName {
+  readonly kind: "dm" | "topic";
+  readonly ids: readonly string[];
+}
+
+/** Where a thread stands. Every change to it is made by a commit that checks this. */
+export interface ThreadHead {
+  /** The newest message's number; numbers are given once. */
+  readonly newest: number;
+  /** How many messages there are. */
+  readonly count: number;
+  /** The number of the latest message there is, and when it was sent; 0 without one. */
+  readonly latest: number;
+  readonly at: number;
+  /** Those in whose inboxes the thread is. */
+  readonly members: readonly string[];
+}
+
+/** Where the messages outside rooms lie in the store, under one domain. */
+export class DirectKeys {
+  constructor(readonly domain: string) {}
+
+  /** {@linkcode ThreadHead} */
+  head({ kind, ids }: ThreadName): Deno.KvKey {
+    return ["direct", this.domain, "head", kind, ...ids];
+  }
+
+  /** A message, by its number in its thread. */
+  message(thread: ThreadName, number: number): Deno.KvKey {
+    return [...this.messages(thread), number];
+  }
+
+  messages({ kind, ids }: ThreadName): Deno.KvKey {
+    return ["direct", this.domain, "message", kind, ...ids];
+  }
+
+  /** An inbox's thread, by when its latest message was sent; its value is that message's number. */
+  inboxEntry(user: string, at: number, { kind, ids }: ThreadName): Deno.KvKey {
+    return [...this.inbox(user), at, kind, ...ids];
+  }
+
+  inbox(user: string): Deno.KvKey {
+    return ["direct", this.domain, "inbox", user];
+  }
+
+  /** How many threads are in a user's inbox, as a sum. */
+  inboxSize(user: string): Deno.KvKey {
+    return ["direct", this.domain, "inbox size", user];
+  }
+
+  /** An `OnceRecord`: what a message with a key was answered. */
+  once(user: string, key: string): Deno.KvKey {
+    return ["direct", this.domain, "once", user, key];
+  }
+}
