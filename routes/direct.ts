@@ -10,7 +10,7 @@ import {
   topicThread,
 } from "../lib/direct/conversation.ts";
 import type { Page } from "../lib/direct/direct_messages.ts";
-import type { Content } from "../lib/direct/message.ts";
+import type { Content, Edit } from "../lib/direct/message.ts";
 import { shownEntry, shownMessage, timestamp } from "../lib/direct/message.ts";
 import { ProtocolError } from "../lib/errors.ts";
 import { fitsBytes, isJsonObject, type Json } from "../lib/protocol/json.ts";
@@ -29,6 +29,7 @@ const MAX_REACH = 10_000;
 export function directRoutes(server: Server): Hono<Environment> {
   const { direct, people } = server;
   const domain = server.settings.DOMAIN_HANDLE;
+  const shapes = createShapes(server);
   const target = "/:target/:target_id";
   const one = `${target}/:message_id`;
 
@@ -67,7 +68,7 @@ export function directRoutes(server: Server): Hono<Environment> {
     })
     .post(target, async (context) => {
       const { user, thread, state } = await threadOf(context, server);
-      const content = contentOf(await objectBody(context, server), server);
+      const content = contentOf(await objectBody(context, server), shapes);
       const key = idempotencyKey(context);
       const action = { kind: "send", content } as const;
       const size = "text" in content ? content.text.length : content.image.length;
@@ -77,7 +78,7 @@ export function directRoutes(server: Server): Hono<Environment> {
     .post(one, async (context) => {
       const { user, thread, state } = await threadOf(context, server);
       const id = context.req.param("message_id");
-      const edit = editOf(await objectBody(context, server), server);
+      const edit = checked(shapes.edit, await objectBody(context, server));
       const size = (edit.text ?? edit.image ?? "").length;
       const entry = await direct.act({ thread, user, action: { kind: "edit", id, edit }, size });
       return context.json({ state, entry: shownEntry(entry) });
@@ -138,35 +139,33 @@ async function objectBody(context: AppContext, server: Server): Promise<{ [name:
   throw new ProtocolError("invalid_message", "The body: must be a JSON object.", "");
 }
 
-function contentOf(body: { [name: string]: Json }, server: Server): Content {
-  const { type } = body;
-  if (type !== "text" && type !== "image") {
-    throw new DirectError("MESSAGES_INVALID_TYPE", `Invalid type ${JSON.stringify(type ?? null)}`);
-  }
-  const { text, image } = parts(server);
-  return type === "text"
-    ? { type, ...checked(z.object({ text }), body) }
-    : { type, ...checked(z.object({ image }), body) };
+/** The shapes of what is sent. */
+interface Shapes {
+  readonly content: { readonly [type in Content["type"]]: z.ZodType<Content> };
+  readonly edit: z.ZodType<Edit>;
 }
 
-function editOf(body: { [name: string]: Json }, server: Server): {
-  text?: string;
-  image?: string;
-  status?: "seen";
-} {
-  const { text, image } = parts(server);
-  const status = z.literal("seen", 'must be "seen"');
-  return checked(z.object({ text, image, status }).partial(), body);
-}
-
-function parts({ settings }: Server): { text: z.ZodType<string>; image: z.ZodType<string> } {
+function createShapes({ settings }: Server): Shapes {
   const limit = settings.MAX_DIRECT_MESSAGE_BYTES;
   const short = (value: string): boolean => fitsBytes(value, limit);
   const tooLong = `must be at most ${limit} bytes`;
+  const text = z.string("must be text").min(1, "must not be empty").refine(short, tooLong);
+  const image = z.string("must be a URL").refine(short, tooLong)
+    .refine(isWebAddress, "must be a URL");
+  const status = z.literal("seen", 'must be "seen"');
   return {
-    text: z.string("must be text").min(1, "must not be empty").refine(short, tooLong),
-    image: z.string("must be a URL").refine(short, tooLong).refine(isWebAddress, "must be a URL"),
+    content: {
+      text: z.object({ type: z.literal("text"), text }),
+      image: z.object({ type: z.literal("image"), image }),
+    },
+    edit: z.object({ text, image, status }).partial(),
   };
+}
+
+function contentOf(body: { [name: string]: Json }, { content }: Shapes): Content {
+  const { type } = body;
+  if (type === "text" || type === "image") return checked(content[type], body);
+  throw new DirectError("MESSAGES_INVALID_TYPE", `Invalid type ${JSON.stringify(type ?? null)}`);
 }
 
 function isWebAddress(text: string): boolean {

@@ -29,6 +29,9 @@ const PUBLIC_ALGORITHMS = ["RS256", "ES256", "EdDSA", "Ed25519"];
 /** The claims that others may see: those of OpenID Connect Core 1.0, section 5.1, and the role. */
 const PUBLIC_CLAIMS = "username preferred_username name nickname picture website role".split(" ");
 const MAX_TOKEN_LENGTH = 8192;
+/** How many tokens that have held are remembered, and how long, in milliseconds. */
+const MAX_HELD = 1000;
+const HELD_MS = 60_000;
 const MAX_USER_ID_BYTES = 256;
 /** What goes wrong with the public keys, and not with a token. */
 const KEY_FAULTS = ["ERR_JOSE_GENERIC", "ERR_JWKS_TIMEOUT", "ERR_JWKS_INVALID"];
@@ -43,6 +46,8 @@ export class TokenVerifier {
   readonly #options: TokenOptions;
   readonly #secret: Uint8Array | undefined;
   #publicKeys: JWTVerifyGetKey | undefined;
+  /** Tokens that have held, of late: over HTTP one comes with every request. */
+  readonly #held = new Map<string, { readonly identity: Identity; readonly until: number }>();
 
   constructor(options: TokenOptions) {
     const { secret } = options;
@@ -59,6 +64,19 @@ export class TokenVerifier {
   async verify(text: string): Promise<Identity> {
     const token = text.replace(/^Bearer\s+/i, "").trim();
     if (token.length > MAX_TOKEN_LENGTH) throw refused("it is too long");
+    const held = this.#held.get(token);
+    const now = this.#options.now();
+    if (held && now < held.until) return held.identity;
+    const identity = await this.#verify(token);
+    if (this.#held.size >= MAX_HELD) this.#held.clear();
+    this.#held.set(token, {
+      identity,
+      until: Math.min(now + HELD_MS, identity.expiresAt ?? Infinity),
+    });
+    return identity;
+  }
+
+  async #verify(token: string): Promise<Identity> {
     let payload: JWTPayload;
     try {
       payload = await this.#decode(token);

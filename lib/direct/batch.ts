@@ -17,10 +17,8 @@ import { type KnownThread, StagedThread, type Step } from "./staged_thread.ts";
 /** What the store takes in one commit, less a margin. */
 const MAX_BYTES = 780_000;
 const MAX_MUTATIONS = 950;
-/** What one action costs at the most beside its members and its size: head, message, key. */
+/** What one action costs at the most beside its size: head, message, key, two inboxes. */
 const JOB_MUTATIONS = 5;
-const JOB_CHECKS = 2;
-const MUTATIONS_PER_MEMBER = 3;
 /** The fence's share of a commit: a check and a mutation. */
 const FENCE = 1;
 
@@ -195,15 +193,12 @@ export class DirectBatch implements LaneBatch<DirectJob> {
     // What is the latest message after a deletion is only known for the thread as it was read.
     if (staged.deletes || deletes && staged.touched) return false;
     if (this.#decided.length === 0) return true;
-    const members = staged.members.length + 2;
-    const mutations = JOB_MUTATIONS + members * MUTATIONS_PER_MEMBER +
-      this.#mutationsOfMails(staged);
-    const checks = staged.touched ? 0 : JOB_CHECKS;
-    const spent = this.#cost;
-    return FENCE + spent.checks + checks + (key === undefined ? 0 : 1) <=
-        this.services.store.maxChecks &&
-      FENCE + spent.mutations + mutations <= MAX_MUTATIONS &&
-      spent.bytes + mutations * 200 + size * 4 <= MAX_BYTES;
+    const mutations = JOB_MUTATIONS + this.#mutationsOfMails(staged);
+    const checks = (staged.touched ? 0 : 1) + (key === undefined ? 0 : 1);
+    const { checks: checked, mutations: mutated, bytes } = this.#cost;
+    return FENCE + checked + checks <= this.services.store.maxChecks &&
+      FENCE + mutated + mutations <= MAX_MUTATIONS &&
+      bytes + mutations * 200 + size * 4 <= MAX_BYTES;
   }
 
   #mutationsOfMails({ thread, members }: StagedThread): number {

@@ -1,7 +1,6 @@
 import { Lane, type LaneOptions } from "../committer/lane.ts";
 import { hash } from "../hash.ts";
 import type { DirectKeys, ThreadHead } from "../store/direct_keys.ts";
-import { fromSum } from "../store/keys.ts";
 import { DirectBatch, type DirectServices } from "./batch.ts";
 import { otherOf, type Thread } from "./conversation.ts";
 import type { DirectJob, Outcome } from "./job.ts";
@@ -27,6 +26,8 @@ export interface InboxEntry {
   readonly latest: DirectMessage;
 }
 
+/** More threads than this no inbox shows. */
+const MAX_THREADS = 100_000;
 /** How often an inbox is read anew when it changes while it is read. */
 const MAX_READINGS = 5;
 
@@ -87,26 +88,27 @@ export class DirectMessages {
   }
 
   /** A page of a user's inbox, those with the latest messages first. */
-  async inbox(user: string, page: Page): Promise<{ entries: InboxEntry[]; total: number }> {
+  async inbox(user: string, { page, perPage }: Page): Promise<{
+    entries: InboxEntry[];
+    total: number;
+  }> {
     const { store } = this.options;
     for (let reading = 1;; reading++) {
-      const [{ value: size }, listed] = await Promise.all([
-        store.get<Deno.KvU64>(this.#keys.inboxSize(user)),
-        this.#listInbox(user, page),
-      ]);
+      const threads = await this.#threadsOf(user);
+      const listed = threads.slice((page - 1) * perPage, page * perPage);
       const found = await store.getMany(
-        listed.map(({ thread, number }) => this.#keys.message(thread, number)),
+        listed.map(({ thread, latest }) => this.#keys.message(thread, latest)),
       );
       // One that was deleted just now has left its place to another.
       if (found.some(({ value }) => value === null) && reading < MAX_READINGS) continue;
-      const entries = listed.flatMap(({ thread }, i): InboxEntry[] => {
+      const entries = listed.flatMap(({ thread: { kind, ids } }, i): InboxEntry[] => {
         const latest = found[i]!.value as DirectMessage | null;
         if (!latest) return [];
-        return thread.kind === "topic"
-          ? [{ kind: "topic", id: thread.ids[0]!, latest }]
-          : [{ kind: "user", id: otherOf(thread.ids, user), latest }];
+        return kind === "topic"
+          ? [{ kind: "topic", id: ids[0]!, latest }]
+          : [{ kind: "user", id: otherOf(ids, user), latest }];
       });
-      return { entries, total: Number(fromSum(size)) };
+      return { entries, total: threads.length };
     }
   }
 
@@ -115,16 +117,19 @@ export class DirectMessages {
     await Promise.all(this.#lanes.map((lane) => lane.flushed()));
   }
 
-  async #listInbox(
-    user: string,
-    { page, perPage }: Page,
-  ): Promise<{ thread: Thread; number: number }[]> {
+  /** All threads in a user's inbox that have a message, those with the latest first. */
+  async #threadsOf(user: string): Promise<{ thread: Thread; latest: number; at: number }[]> {
+    const { store } = this.options;
     const prefix = this.#keys.inbox(user);
-    const options = { limit: page * perPage, reverse: true };
-    const listed = await this.options.store.list<number>({ prefix }, options);
-    return listed.slice((page - 1) * perPage).map(({ key, value: number }) => {
-      const [kind, ...ids] = key.slice(prefix.length + 1) as [Thread["kind"], ...string[]];
-      return { thread: { kind, ids }, number };
+    const entries = await store.list({ prefix }, { limit: MAX_THREADS });
+    const threads = entries.map(({ key }): Thread => {
+      const [kind, ...ids] = key.slice(prefix.length) as [Thread["kind"], ...string[]];
+      return { kind, ids };
     });
+    const heads = await store.getMany(threads.map((thread) => this.#keys.head(thread)));
+    return threads.map((thread, i) => {
+      const { latest, at } = heads[i]!.value as ThreadHead;
+      return { thread, latest, at };
+    }).filter(({ latest }) => latest > 0).sort((one, other) => other.at - one.at);
   }
 }

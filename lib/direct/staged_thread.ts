@@ -24,8 +24,9 @@ export interface KnownThread {
 const NEW_HEAD: ThreadHead = { newest: 0, count: 0, latest: 0, at: 0, members: [] };
 
 /**
- * One thread's part of a commit. The commit checks the thread's head, from which follows where the
- * thread stands in its members' inboxes: so inbox and thread never disagree, whoever else writes.
+ * One thread's part of a commit, which checks the thread's head. Where the thread stands in its
+ * members' inboxes follows from the head alone: so inbox and thread cannot disagree, and a message
+ * costs two mutations, however many read it.
  */
 export class StagedThread {
   #known: KnownThread | undefined;
@@ -91,7 +92,9 @@ export class StagedThread {
     const at = Math.max(now, this.#head.at);
     const message: DirectMessage = { id: messageId(number), author, at, ...content };
     const stage = (): void => {
-      this.#touch(members.length);
+      this.#touch();
+      const joined = members.slice(before.length);
+      this.cost.spend(0, joined.length, joined.join().length);
       this.#head = { newest: number, count: count + 1, latest: number, at, members };
       this.#write(number, message);
     };
@@ -113,7 +116,7 @@ export class StagedThread {
     const said = content === undefined ? {} : { [before.type]: content };
     const message = { ...before, ...said, ...(status === undefined ? {} : { status }) };
     const stage = (): void => {
-      this.#touch(0);
+      this.#touch();
       this.#write(number, message);
     };
     return { message, members: this.members, stage };
@@ -124,7 +127,7 @@ export class StagedThread {
     const { number, message } = this.#find(id);
     if (message.author !== user) throw notAllowed("Only its author deletes a message.");
     const stage = (): void => {
-      this.#touch(0);
+      this.#touch();
       this.#deletes = true;
       const next = this.#next;
       const latest = { latest: next ? numberOf(next.id)! : 0, at: next?.at ?? 0 };
@@ -154,21 +157,9 @@ export class StagedThread {
       if (message) atomic.set(keys.message(thread, number), message);
       else atomic.delete(keys.message(thread, number));
     }
-    this.#fillInboxes(atomic, this.#known!.head);
-  }
-
-  #fillInboxes(atomic: Deno.AtomicOperation, before: ThreadHead): void {
-    const { keys, thread } = this;
-    const after = this.#head;
-    if (after.latest === before.latest && after.members === before.members) return;
-    for (const member of after.members) {
-      const was = before.latest > 0 && before.members.includes(member);
-      const is = after.latest > 0;
-      if (was && !(is && before.at === after.at)) {
-        atomic.delete(keys.inboxEntry(member, before.at, thread));
-      }
-      if (is) atomic.set(keys.inboxEntry(member, after.at, thread), after.latest);
-      if (was !== is) atomic.sum(keys.inboxSize(member), is ? 1n : BigInt.asUintN(64, -1n));
+    const { members } = this.#known!.head;
+    for (const member of this.#head.members) {
+      if (!members.includes(member)) atomic.set(keys.inboxEntry(member, thread), 0);
     }
   }
 
@@ -190,12 +181,8 @@ export class StagedThread {
     this.cost.spend(0, 1, JSON.stringify(message).length);
   }
 
-  /** @param members in whose inboxes the thread moves. */
-  #touch(members: number): void {
-    if (!this.#touched) this.cost.spend(1, 1 + 3 * this.#head.members.length, 0);
-    const joined = Math.max(0, members - this.#head.members.length);
-    // The head names them, too.
-    this.cost.spend(0, 3 * joined, 300 * joined);
+  #touch(): void {
+    if (!this.#touched) this.cost.spend(1, 1, JSON.stringify(this.#head).length);
     this.#touched = true;
   }
 }

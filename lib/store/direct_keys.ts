@@ -10,7 +10,7 @@ export interface ThreadHead {
   readonly newest: number;
   /** How many messages there are. */
   readonly count: number;
-  /** The number of the latest message there is, and when it was sent; 0 without one. */
+  /** The number of the latest message there is, and when it was sent; 0 where there is none. */
   readonly latest: number;
   readonly at: number;
   /** Those in whose inboxes the thread is. */
@@ -35,18 +35,13 @@ export class DirectKeys {
     return ["direct", this.domain, "message", kind, ...ids];
   }
 
-  /** An inbox's thread, by when its latest message was sent; its value is that message's number. */
-  inboxEntry(user: string, at: number, { kind, ids }: ThreadName): Deno.KvKey {
-    return [...this.inbox(user), at, kind, ...ids];
+  /** That a user is one of a thread's members: where the thread stands, its head alone tells. */
+  inboxEntry(user: string, { kind, ids }: ThreadName): Deno.KvKey {
+    return [...this.inbox(user), kind, ...ids];
   }
 
   inbox(user: string): Deno.KvKey {
     return ["direct", this.domain, "inbox", user];
-  }
-
-  /** How many threads are in a user's inbox, as a sum. */
-  inboxSize(user: string): Deno.KvKey {
-    return ["direct", this.domain, "inbox size", user];
   }
 
   /** An `OnceRecord`: what a message with a key was answered. */

@@ -39,7 +39,7 @@ async def converse(readme, port, signing_key):
         for direction, text in steps:
             message = json.loads(text)
             if direction == "send":
-                if message["type"] == "authenticate":
+                if message.get("type") == "authenticate":
                     ts = str(int(time.time() * 1000))
                     key = hashlib.sha256(f"{ROOM}{ts}{signing_key}".encode()).hexdigest()
                     message["data"] = {"ts": ts, "key": key}
@@ -50,14 +50,14 @@ async def converse(readme, port, signing_key):
                 found = next((other for other in unread if matches(message, other)), None)
                 while found is None:
                     received = json.loads(await asyncio.wait_for(socket.recv(), 5))
-                    if received["type"] == "connection":
+                    if received.get("type") == "connection":
                         epoch = received["data"]["epoch"]
                     unread.append(received)
                     if matches(message, received):
                         found = received
                 unread.remove(found)
             print(direction, text.split("\n")[0], flush=True)
-    errors = [message for message in unread if message["type"] == "error"]
+    errors = [message for message in unread if message.get("type") == "error"]
     assert not errors, errors
     print(f"{len(steps)} steps")
 
