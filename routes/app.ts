@@ -7,6 +7,7 @@ import { functionRoutes } from "./functions.ts";
 import { healthRoutes } from "./health.ts";
 import { pageRoutes } from "./pages.ts";
 import { roomRoutes } from "./rooms.ts";
+import { scriptRoutes } from "./scripts.ts";
 import { type VerifyClient, websocketRoute } from "./websocket.ts";
 
 /** What the program that embeds the server adds to its routes. */
@@ -31,6 +32,7 @@ export function createApp(server: Server, options: AppOptions = {}): Hono<Enviro
     .route("/api", directRoutes(server))
     .route("/", roomRoutes(server))
     .route("/", healthRoutes(server))
+    .route("/", scriptRoutes())
     .route("/", pageRoutes())
     .notFound(notFound)
     .onError(handleError);
