@@ -11,7 +11,7 @@ import { Server } from "./lib/server.ts";
 import { readSettings, type Settings, storeOptions } from "./lib/settings.ts";
 import { Store } from "./lib/store/store.ts";
 import { createApp, createHandler } from "./routes/app.ts";
-import type { VerifyClient } from "./routes/websocket.ts";
+import type { VerifyClient } from "./routes/admission.ts";
 
 export { ProtocolError } from "./lib/errors.ts";
 export { type AnyFunction, defineFunction } from "./lib/functions/function.ts";
@@ -21,7 +21,7 @@ export type { Asker, Conversation, Permission, Policy } from "./lib/policy.ts";
 export type { ResolveUsers } from "./lib/direct/people.ts";
 export { SettingsError } from "./lib/settings.ts";
 export type { EventHandler, EventMessage, HandlerSocket } from "./lib/socket_events.ts";
-export type { ClientToVerify, VerifyClient } from "./routes/websocket.ts";
+export type { ClientToVerify, VerifyClient } from "./routes/admission.ts";
 
 /** The time between the last messages to the clients and the end, in milliseconds. */
 const CLOSING_MS = 100;
@@ -79,6 +79,7 @@ export function createServer(options: CreateServerOptions = {}): RunningServer {
   const settings = readSettings({ ...Deno.env.toObject(), ...options.settings, ...port });
   const starting = start(settings, options, () => running);
   let parts: Parts | undefined;
+  let stopping: Promise<void> | undefined;
   starting.then((started) => parts = started, () => {});
   const running: RunningServer = {
     ready: starting.then(({ server, http }) => {
@@ -87,11 +88,13 @@ export function createServer(options: CreateServerOptions = {}): RunningServer {
     get stats() {
       return parts?.server.stats() ?? {};
     },
-    disconnect: async () => await stop(await starting),
+    disconnect: () => stopping ??= starting.then(stop),
   };
   running.ready.catch(() => {});
   return running;
 }
+
+export default createServer;
 
 interface Parts {
   readonly server: Server;

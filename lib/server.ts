@@ -62,6 +62,7 @@ export class Server {
   readonly fields: Fields;
   readonly entrance: Entrance;
   readonly tokens: TokenVerifier;
+  readonly admins: AdminVerifier;
   readonly policy: Policy;
   readonly functions: Functions;
   readonly people: People;
@@ -112,6 +113,7 @@ export class Server {
       leewaySeconds: settings.JWT_LEEWAY_SECONDS,
       now,
     });
+    this.admins = new AdminVerifier(settings.ADMIN_SIGNING_KEY);
     this.people = new People(store, options.resolveUsers);
     this.direct = new DirectMessages({
       ...basics,
@@ -153,7 +155,7 @@ export class Server {
       identify: (token) => this.identify(token),
       findCommand: createCommands(this.fields, this.#limits),
       limits: this.#limits,
-      admins: new AdminVerifier(settings.ADMIN_SIGNING_KEY),
+      admins: this.admins,
       onLeave: (connection) => this.#disconnect(connection),
       traffic: this.traffic,
       maxCalls: settings.MAX_CALLS,

@@ -1,14 +1,17 @@
 import { Hono, type MiddlewareHandler } from "hono";
 import { cors } from "hono/cors";
 import type { Server } from "../lib/server.ts";
+import type { VerifyClient } from "./admission.ts";
+import { eventRoutes } from "./events.ts";
 import { type Environment, handleError, notFound } from "./errors.ts";
 import { directRoutes } from "./direct.ts";
 import { functionRoutes } from "./functions.ts";
 import { healthRoutes } from "./health.ts";
+import { logRoutes } from "./log.ts";
 import { pageRoutes } from "./pages.ts";
 import { roomRoutes } from "./rooms.ts";
 import { scriptRoutes } from "./scripts.ts";
-import { type VerifyClient, websocketRoute } from "./websocket.ts";
+import { websocketRoute } from "./websocket.ts";
 
 /** What the program that embeds the server adds to its routes. */
 export interface AppOptions {
@@ -23,7 +26,7 @@ export function createApp(server: Server, options: AppOptions = {}): Hono<Enviro
   for (const [route, middleware] of Object.entries(options.use ?? {})) app.use(route, middleware);
   const { ALLOWED_ORIGINS: allowed } = server.settings;
   const shared = cors({ origin: allowed.length === 0 ? "*" : [...allowed], maxAge: 86_400 });
-  for (const path of ["/api/*", "/functions/*", "/walker/*", "/details", "/users"]) {
+  for (const path of ["/api/*", "/functions/*", "/walker/*", "/rooms/*", "/details", "/users"]) {
     app.use(path, shared);
   }
   return app
@@ -31,6 +34,8 @@ export function createApp(server: Server, options: AppOptions = {}): Hono<Enviro
     .route("/", functionRoutes(server))
     .route("/api", directRoutes(server))
     .route("/", roomRoutes(server))
+    .route("/", logRoutes(server))
+    .route("/", eventRoutes(server, options.verifyClient))
     .route("/", healthRoutes(server))
     .route("/", scriptRoutes())
     .route("/", pageRoutes())

@@ -7,7 +7,7 @@ import type { Change, Mail } from "./change.ts";
 import { hash } from "../hash.ts";
 import { Batch, type BatchServices } from "./batch.ts";
 import type { Follower } from "./follower.ts";
-import type { Job } from "./job.ts";
+import type { Job, JobOutcome } from "./job.ts";
 import { Lane, type LaneOptions } from "./lane.ts";
 import { RoomMemory } from "./room_memory.ts";
 import type { TransactionOptions } from "./room_transaction.ts";
@@ -55,26 +55,29 @@ export class Committer {
   }
 
   /**
+   * Submits a job, and tells what came of it.
+   *
+   * @throws {ProtocolError} if nothing did.
+   */
+  async ask(job: Omit<Job, "settled">): Promise<{ ack: string; repeated: boolean }> {
+    const { promise, resolve } = Promise.withResolvers<JobOutcome>();
+    this.submit({ ...job, settled: resolve });
+    const outcome = await promise;
+    if (outcome.error) throw outcome.error;
+    return outcome;
+  }
+
+  /**
    * Makes a change that no connection has asked for; rejects if it could not be made.
    *
    * @param size and `mutations`: as a job's.
    */
-  change(
+  async change(
     room: Room,
     handle: () => Change,
     { size = 0, mutations }: { size?: number; mutations?: number } = {},
   ): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.submit({
-        room,
-        session: "",
-        size,
-        mutations,
-        needs: () => [],
-        handle,
-        settled: ({ error }) => error ? reject(error) : resolve(),
-      });
-    });
+    await this.ask({ room, session: "", size, mutations, needs: () => [], handle });
   }
 
   /** Sends a frame to connections on whichever isolates; nobody is told if that fails. */

@@ -1,5 +1,4 @@
 import type { Backend } from "../backend.ts";
-import type { JobOutcome } from "../committer/job.ts";
 import { ProtocolError } from "../errors.ts";
 import type { Room } from "../hub/room.ts";
 import { isJsonObject, isWithinDepth, type Json } from "../protocol/json.ts";
@@ -183,8 +182,7 @@ export class Functions {
     { session, key }: Call,
     result: Json,
   ): Promise<{ ack: string; repeated: boolean }> {
-    const { promise, resolve } = Promise.withResolvers<JobOutcome>();
-    this.options.backend.committer.submit({
+    return await this.options.backend.committer.ask({
       room,
       session,
       key,
@@ -192,11 +190,7 @@ export class Functions {
       mutations: transaction.mutations,
       needs: () => transaction.needs(),
       handle: (view) => [{ result }, ...transaction.changes(view)],
-      settled: resolve,
     });
-    const outcome = await promise;
-    if (outcome.error) throw outcome.error;
-    return outcome;
   }
 
   #signal(

@@ -28,11 +28,12 @@ export interface FedRoom {
  */
 const CHUNK: Record<StateEvent, number> = { counter: 100, poll: 3, ephemeralPoll: 3, data: 3 };
 
-/** A state to be read, and for whom. */
+/** More states than this are only remembered while somebody is subscribed to them. */
+const MAX_TOLD = 1000;
+
+/** A state to be read. If it is news, it is for everyone subscribed. */
 interface Demand {
   readonly ref: StateRef;
-  /** Whether it has changed, and so is for everyone subscribed. */
-  changed: boolean;
   /** Those who have just subscribed and are sent it in any case. */
   readonly newcomers: Set<Member>;
 }
@@ -40,10 +41,13 @@ interface Demand {
 /**
  * Sends subscribers the newest state of counters, polls and the room's data. One reading is under way at a time and
  * each begins after what it tells of was committed, so nobody's view goes back, the last state
- * always arrives, and under load many changes cost one reading and one message.
+ * always arrives, and under load many changes cost one reading and one message. What has been told
+ * already is not told again.
  */
 export class StateFeed {
   #demands = new Map<string, Demand>();
+  /** Topic → what its subscribers were told last. The news of a change may come by several ways. */
+  readonly #told = new Map<string, string>();
   /** Topic → those who have subscribed to it since the reading under way began. */
   #late = new Map<string, Set<Member>>();
   /** Settles when what is demanded now has been sent. */
@@ -55,7 +59,7 @@ export class StateFeed {
   /** Notes that a state has changed. Costs nothing when nobody is subscribed to it. */
   touch(event: StateEvent, id: string): void {
     if (!this.room.subscriptions.wanted(`${event}:${id}`)) return;
-    this.#demand({ event, id }).changed = true;
+    this.#demand({ event, id });
     this.#run();
   }
 
@@ -91,7 +95,7 @@ export class StateFeed {
 
   #demand(ref: StateRef): Demand {
     const topic = `${ref.event}:${ref.id}`;
-    const demand = this.#demands.get(topic) ?? { ref, changed: false, newcomers: new Set() };
+    const demand = this.#demands.get(topic) ?? { ref, newcomers: new Set() };
     this.#demands.set(topic, demand);
     return demand;
   }
@@ -119,9 +123,8 @@ export class StateFeed {
         round.resolve();
       } catch {
         this.#round.promise.then(round.resolve);
-        for (const { ref, changed, newcomers } of demands.values()) {
+        for (const { ref, newcomers } of demands.values()) {
           const demand = this.#demand(ref);
-          demand.changed ||= changed;
           for (const member of newcomers) demand.newcomers.add(member);
         }
         await this.reader.retry();
@@ -141,6 +144,15 @@ export class StateFeed {
     });
   }
 
+  #tell(topic: string, frame: string): void {
+    if (this.#told.size >= MAX_TOLD) {
+      for (const one of this.#told.keys()) {
+        if (!this.room.subscriptions.wanted(one)) this.#told.delete(one);
+      }
+    }
+    this.#told.set(topic, frame);
+  }
+
   async #touchKind(event: StateEvent): Promise<void> {
     for (const id of await this.#ids(event)) this.touch(event, id);
   }
@@ -150,8 +162,9 @@ export class StateFeed {
     return this.reader.ids(this.room.name, event);
   }
 
-  #send(topic: string, { changed, newcomers }: Demand, frame: string): void {
-    if (changed) {
+  #send(topic: string, { newcomers }: Demand, frame: string): void {
+    if (this.#told.get(topic) !== frame) {
+      this.#tell(topic, frame);
       // What was read before they came may be older than what they know; they get a newer one.
       const late = [topic, parseTopic(topic).event].map((one) => this.#late.get(one));
       this.room.subscriptions.forEach(topic, (member) => {
