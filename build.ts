@@ -5,7 +5,10 @@
 import * as esbuild from "esbuild";
 
 const root = new URL("./", import.meta.url);
-const SCRIPTS = { client: "lib/client/client.ts" };
+const SCRIPTS = {
+  client: "lib/client/client.ts",
+  widgets: "lib/client/widgets/index.ts",
+};
 
 await Deno.mkdir(new URL("dist", root), { recursive: true });
 await esbuild.build({

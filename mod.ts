@@ -116,6 +116,7 @@ async function start(
     const http = Deno.serve({ port, hostname, onListen: () => {}, reusePort }, handler);
     return { server, store, http };
   } catch (error) {
+    await server.drain();
     store.close();
     throw new StartError(`Cannot listen on ${hostname}:${port}: ${error}`);
   }

@@ -6,7 +6,7 @@ import type { FindCommand } from "./commands/index.ts";
 import type { Calls } from "./calls.ts";
 import type { Committer } from "./committer/committer.ts";
 import type { Job, JobOutcome } from "./committer/job.ts";
-import { ProtocolError, toProtocolError } from "./errors.ts";
+import { ProtocolError, reportError, toProtocolError } from "./errors.ts";
 import type { ConnectionDetails, Member, Role } from "./hub/member.ts";
 import { Outbox, type Sink } from "./hub/outbox.ts";
 import { connectionMessage } from "./hub/greeting.ts";
@@ -14,13 +14,13 @@ import type { Gate } from "./hub/gate.ts";
 import type { Room } from "./hub/room.ts";
 import type { Seat } from "./hub/seat.ts";
 import { type CloseReason, CloseReasons } from "./protocol/close_codes.ts";
-import type { Policy } from "./policy.ts";
+import type { Asker, Policy } from "./policy.ts";
 import { fitsBytes, type Json } from "./protocol/json.ts";
 import { decodeMessage, invalidMessage, type Message } from "./protocol/message.ts";
 import { RateLimit } from "./rate_limit.ts";
 import { mailsAfterEffect, mailsOfEffect, relayHere, relayMails } from "./relaying.ts";
 import { pause } from "./pause.ts";
-import { type HandlerSocket, handlerSocket } from "./socket_events.ts";
+import { handlerSocket } from "./socket_events.ts";
 
 /** What every connection of a server shares. */
 export interface ConnectionServices extends Pick<LocalContext, "past" | "limits" | "events"> {
@@ -91,7 +91,6 @@ export class Connection implements Member {
   /** Whether a message is under way that all later ones wait for. */
   #held = false;
   #calls = 0;
-  #socket: HandlerSocket | undefined;
   #expiry: ReturnType<typeof setTimeout> | undefined;
   #left = false;
   /** How many frames have come, for telling when no more do. */
@@ -110,11 +109,6 @@ export class Connection implements Member {
     this.seat = seat;
     this.details = details;
     this.outbox = new Outbox(sink, { maxBufferedBytes, batch, owner: this });
-  }
-
-  /** The connection as handlers see it. */
-  get socket(): HandlerSocket {
-    return this.#socket ??= handlerSocket(this);
   }
 
   /** Listens to the socket: one listener for all its events, which is what idle ones cost. */
@@ -155,7 +149,7 @@ export class Connection implements Member {
     const left = expiresAt - this.#services.now();
     this.#expiry = setTimeout(() => {
       if (left > LONGEST_TIMEOUT_MS) this.expire({ userId: this.userId, expiresAt });
-      else this.#becomeUser(undefined);
+      else this.#endIdentity();
     }, Math.max(0, Math.min(left, LONGEST_TIMEOUT_MS)));
   }
 
@@ -220,7 +214,7 @@ export class Connection implements Member {
         instance: this.#services.instance,
         id: message.id,
         events: this.#services.events,
-        socket: this.socket,
+        socket: handlerSocket(this),
         call: (name, input, path) => this.#call(name, input, path, message.key),
         changeUser: (token) => this.#changeUser(token),
       });
@@ -249,8 +243,30 @@ export class Connection implements Member {
   }
 
   async #changeUser(token: string | undefined): Promise<void> {
-    const identity = token === undefined ? undefined : await this.#services.identify(token);
+    const { identify, policy } = this.#services;
+    const identity = token === undefined ? undefined : await identify(token);
+    if (!await policy.mayEnter(this.#as(identity), this.room.name)) {
+      throw new ProtocolError("not_allowed", "That user may not enter the room.");
+    }
     if (!this.#left) this.#becomeUser(identity);
+  }
+
+  /** Goes on as a public user; where those may not enter, not at all. */
+  async #endIdentity(): Promise<void> {
+    const { policy } = this.#services;
+    try {
+      const permitted = await policy.mayEnter(this.#as(undefined), this.room.name);
+      if (!permitted) return this.close(CloseReasons.forbidden);
+      if (!this.#left) this.#becomeUser(undefined);
+    } catch (error) {
+      reportError(error);
+      this.close(CloseReasons.forbidden);
+    }
+  }
+
+  #as(identity: Identity | undefined): Asker {
+    const userId = identity?.userId ?? publicUserId(this.seat.session);
+    return { userId, role: this.role, clientId: this.clientId };
   }
 
   #becomeUser(identity: Identity | undefined): void {

@@ -1,6 +1,8 @@
 /** What {@linkcode RateLimit.take} says of one message. */
 export type Verdict = "accepted" | "limited" | "abusive";
 
+const MAX_DEBT_BURSTS = 5;
+
 /**
  * A token bucket: `rate` messages a second, `burst` at once. A refused message costs a token too,
  * so a sender that goes on regardless runs into debt; past five bursts of it, it is `abusive`.
@@ -17,9 +19,11 @@ export class RateLimit {
 
   take(now: number): Verdict {
     const refill = Math.max(0, now - this.#refilledAt) * this.rate / 1000;
-    this.#tokens = Math.min(this.burst, this.#tokens + refill) - 1;
+    const tokens = Math.min(this.burst, this.#tokens + refill) - 1;
+    // Whoever goes on for long is not shut out for longer than that.
+    this.#tokens = Math.max(tokens, -MAX_DEBT_BURSTS * this.burst - 1);
     this.#refilledAt = now;
     if (this.#tokens >= 0) return "accepted";
-    return this.#tokens > -5 * this.burst ? "limited" : "abusive";
+    return this.#tokens > -MAX_DEBT_BURSTS * this.burst ? "limited" : "abusive";
   }
 }

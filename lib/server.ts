@@ -104,6 +104,7 @@ export class Server {
       maxIdBytes: settings.MAX_ID_BYTES,
       maxDepth: settings.MAX_DEPTH,
       maxPropertiesBytes: settings.MAX_PROPERTIES_BYTES,
+      maxDataBytes: settings.MAX_MESSAGE_BYTES,
     });
     this.tokens = new TokenVerifier({
       secret: settings.JWT_SECRET,

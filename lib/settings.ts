@@ -66,8 +66,8 @@ const schema = z.object({
   DOMAIN_HANDLE: text.min(1).max(64).default("tallyroom"),
   // One takes at most a value of the store, 64 KiB, and two bytes a character.
   MAX_DIRECT_MESSAGE_BYTES: wholeNumber(1, 30_000).default(16_384),
-  // All of them are named in one value, and told of each message.
-  MAX_TOPIC_MEMBERS: wholeNumber(1, 200).default(100),
+  // All of them are named in one value of the store, 64 KiB, by up to 508 bytes each.
+  MAX_TOPIC_MEMBERS: wholeNumber(1, 120).default(100),
   MAX_POLL_ANSWERS: wholeNumber(1, 100_000).default(1000),
   // A key in the store takes 2 KiB. It may hold three names, and a NUL in one counts twice.
   MAX_ID_BYTES: wholeNumber(1, 320).default(256),

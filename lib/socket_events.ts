@@ -19,19 +19,26 @@ export interface HandlerSocket {
   close(): void;
 }
 
-/** A member's connection, for handlers. */
+const sockets = new WeakMap<Member, HandlerSocket>();
+
+/** A member's connection as handlers see it: always the same object. */
 export function handlerSocket(member: Member): HandlerSocket {
-  return {
+  const known = sockets.get(member);
+  if (known) return known;
+  const socket: HandlerSocket = {
     clientId: member.clientId,
     get userId() {
       return member.userId;
     },
     room: member.room.name,
     send: (message) => {
-      member.outbox.send(typeof message === "string" ? message : JSON.stringify(message));
+      if (typeof message === "string") member.outbox.sendAlone(message);
+      else member.outbox.send(JSON.stringify(message));
     },
     close: () => member.outbox.close(CloseReasons.normal),
   };
+  sockets.set(member, socket);
+  return socket;
 }
 
 /** Takes events of one name. What it rejects with or throws, its sender is not told. */

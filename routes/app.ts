@@ -1,9 +1,10 @@
 import { Hono, type MiddlewareHandler } from "hono";
 import { cors } from "hono/cors";
+import { toProtocolError } from "../lib/errors.ts";
 import type { Server } from "../lib/server.ts";
 import type { VerifyClient } from "./admission.ts";
 import { eventRoutes } from "./events.ts";
-import { type Environment, handleError, notFound } from "./errors.ts";
+import { type Environment, handleError, notFound, STATUS } from "./errors.ts";
 import { directRoutes } from "./direct.ts";
 import { functionRoutes } from "./functions.ts";
 import { healthRoutes } from "./health.ts";
@@ -46,9 +47,15 @@ export function createApp(server: Server, options: AppOptions = {}): Hono<Enviro
 /** The handler to serve an app with; it tells the app what the runtime knows of the connection. */
 export function createHandler(
   app: Hono<Environment>,
-): (request: Request, info: Deno.ServeHandlerInfo) => Response | Promise<Response> {
-  return (request, { remoteAddr }) => {
+): (request: Request, info: Deno.ServeHandlerInfo) => Promise<Response> {
+  return async (request, { remoteAddr }) => {
     const remoteAddress = "hostname" in remoteAddr ? remoteAddr.hostname : undefined;
-    return app.fetch(request, { remoteAddress });
+    try {
+      return await app.fetch(request, { remoteAddress });
+    } catch (error) {
+      // The embedding program's code may throw what is no error, which the framework passes on.
+      const { code, message } = toProtocolError(error);
+      return Response.json({ error: { code, message } }, { status: STATUS[code] });
+    }
   };
 }

@@ -19,8 +19,11 @@ export interface Caller extends Asker {
  */
 export async function callerOf(context: AppContext, server: Server): Promise<Caller> {
   checkOrigin(context, server.settings.ALLOWED_ORIGINS);
-  const session = sessionOf(context);
   const identity = await identityOf(context, server);
+  const asked = sessionAsked(context);
+  // Users are one for themselves. No session is called so.
+  const session = asked ?? (identity ? `user/${identity.userId}` : newSessionId());
+  if (!identity) context.header("X-Session-Id", session);
   const userId = identity?.userId ?? publicUserId(session);
   // A public user makes itself a new session whenever it likes.
   limitRate(server, identity ? `user ${userId}` : `address ${context.env.remoteAddress}`);
@@ -45,6 +48,10 @@ export function checkOrigin(context: AppContext, allowed: readonly string[]): vo
 
 /** The session that a request asks for or its cookie names; else a new one. */
 export function sessionOf(context: AppContext): string {
+  return sessionAsked(context) ?? newSessionId();
+}
+
+function sessionAsked(context: AppContext): string | undefined {
   const asked = context.req.query("session");
   if (asked !== undefined && asked !== "") {
     if (isSessionId(asked)) return asked;
@@ -55,7 +62,7 @@ export function sessionOf(context: AppContext): string {
     );
   }
   const cookie = getCookie(context, SESSION_COOKIE);
-  return cookie !== undefined && isSessionId(cookie) ? cookie : newSessionId();
+  return cookie !== undefined && isSessionId(cookie) ? cookie : undefined;
 }
 
 /** Browsers cannot set headers on a WebSocket, so a token may come in the query, too. */
@@ -64,7 +71,21 @@ export async function identityOf(
   server: Server,
 ): Promise<Identity | undefined> {
   const token = context.req.query("token") || tokenHeader(context);
-  return token ? await server.identify(token) : undefined;
+  return token ? await verifiedToken(context, server, token) : undefined;
+}
+
+/** Who a token is for. Those that do not hold are taken only so often from one address. */
+export async function verifiedToken(
+  context: AppContext,
+  server: Server,
+  token: string,
+): Promise<Identity> {
+  try {
+    return await server.identify(token);
+  } catch (error) {
+    limitRate(server, `address ${context.env.remoteAddress}`);
+    throw error;
+  }
 }
 
 /** The token that a request's headers carry, if any. */

@@ -9,7 +9,7 @@ import {
   threadKey,
   topicThread,
 } from "../lib/direct/conversation.ts";
-import type { Page } from "../lib/direct/direct_messages.ts";
+import type { Page, Permit } from "../lib/direct/direct_messages.ts";
 import type { Content, Edit } from "../lib/direct/message.ts";
 import { shownEntry, shownMessage, timestamp } from "../lib/direct/message.ts";
 import { ProtocolError } from "../lib/errors.ts";
@@ -17,17 +17,17 @@ import { fitsBytes, isJsonObject, type Json } from "../lib/protocol/json.ts";
 import { invalidMessage } from "../lib/protocol/message.ts";
 import type { Server } from "../lib/server.ts";
 import { jsonBody } from "./body.ts";
-import { checkOrigin, idempotencyKey, limitRate, tokenHeader } from "./caller.ts";
+import { checkOrigin, idempotencyKey, limitRate, tokenHeader, verifiedToken } from "./caller.ts";
 import { DirectError, handleDirectError } from "./direct_errors.ts";
 import type { AppContext, Environment } from "./errors.ts";
 
 /** How many entries a page may have, and how far back it may be. */
 const MAX_PER_PAGE = 100;
-const MAX_REACH = 10_000;
+const MAX_REACH = 1_000_000;
 
 /** Messages between users and on topics, under `/api`. */
 export function directRoutes(server: Server): Hono<Environment> {
-  const { direct, people } = server;
+  const { direct, people, policy } = server;
   const domain = server.settings.DOMAIN_HANDLE;
   const shapes = createShapes(server);
   const target = "/:target/:target_id";
@@ -42,7 +42,9 @@ export function directRoutes(server: Server): Hono<Environment> {
     .get("/list", async (context) => {
       const { userId } = await userOf(context, server);
       const page = pageOf(context);
-      const { entries, total } = await direct.inbox(userId, page);
+      const asker = { userId, role: "user" } as const;
+      const permit: Permit = (conversation) => policy.mayConverse(asker, conversation);
+      const { entries, total } = await direct.inbox(userId, page, permit);
       const users = entries.filter(({ kind }) => kind === "user").map(({ id }) => id);
       const found = await people.find(users);
       return context.json({
@@ -52,7 +54,7 @@ export function directRoutes(server: Server): Hono<Environment> {
           id: shownId(id),
           latest: shownEntry(latest),
           timestamp: timestamp(latest.at),
-          [kind]: found.get(id) ?? { id: shownId(id) },
+          [kind]: kind === "user" ? found.get(id) : { id: shownId(id) },
         })),
       });
     })
@@ -100,7 +102,7 @@ async function identityOf(context: AppContext, server: Server): Promise<Identity
   checkOrigin(context, server.settings.ALLOWED_ORIGINS);
   const token = tokenHeader(context);
   if (!token) return undefined;
-  const identity = await server.tokens.verify(token);
+  const identity = await verifiedToken(context, server, token);
   limitRate(server, `user ${identity.userId}`);
   await server.people.note(identity);
   return identity;

@@ -19,10 +19,8 @@ export function roomRoutes(server: Server): Hono<Environment> {
   return new Hono<Environment>()
     .get("/details", async (context) => {
       const name = roomName(context, server);
-      const [head, present] = await Promise.all([
-        server.backend.head(name),
-        members(context, name),
-      ]);
+      const present = await members(context, name);
+      const head = await server.backend.head(name);
       return context.json({
         room: name,
         exists: head !== undefined,

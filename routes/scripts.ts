@@ -8,12 +8,13 @@ import type { Environment } from "./errors.ts";
 const FILES: readonly (readonly [path: string, type: string])[] = [
   ["/client.js", "text/javascript"],
   ["/client.d.ts", "text/typescript"],
+  ["/widgets.js", "text/javascript"],
 ];
 
 /** How long a copy may be used without asking, and after that while asking, in seconds. */
 const CACHE_CONTROL = "public, max-age=300, stale-while-revalidate=86400";
 
-/** The client, for pages of any site. */
+/** The client and the widgets, for pages of any site. */
 export function scriptRoutes(): Hono<Environment> {
   const scripts = new Hono<Environment>();
   for (const [path, type] of FILES) {

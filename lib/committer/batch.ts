@@ -1,7 +1,8 @@
-import { type ProtocolError, toProtocolError } from "../errors.ts";
+import { ProtocolError, toProtocolError } from "../errors.ts";
 import type { Room } from "../hub/room.ts";
 import type { Seat } from "../hub/seat.ts";
 import type { LogEntry } from "../protocol/log_entry.ts";
+import { keys } from "../store/keys.ts";
 import type { Log } from "../store/log.ts";
 import type { Store } from "../store/store.ts";
 import { type Change, checksOf, type Mail, MAX_MAILS_LENGTH } from "./change.ts";
@@ -26,6 +27,9 @@ const FENCE = 1;
 const BYTES_PER_CHARACTER = 4;
 /** What its author adds to an event: properties at their largest. */
 const JOB_BYTES = 2 * 32_768;
+
+/** How many mails one job may send: each takes two mutations or three, and a bell. */
+const MAX_MAILS = 100;
 
 interface Decided {
   readonly job: Job;
@@ -162,7 +166,8 @@ export class Batch implements LaneBatch<Job> {
   #decide(job: Job): Decided {
     const transaction = this.#transaction(job.room);
     const { session, key } = job;
-    const earlier = key === undefined ? undefined : transaction.once.get(session, key);
+    const once = key === undefined ? undefined : keys.once(job.room.name, session, key);
+    const earlier = once && transaction.once.get(once);
     if (earlier !== undefined) return { job, outcome: { ack: earlier, repeated: true } };
     let changes: Change[];
     let mails: Mail[];
@@ -171,6 +176,8 @@ export class Batch implements LaneBatch<Job> {
       mails = changes.flatMap(({ send }) => {
         return send ? transaction.mailsTo(send.target, send.frame) : [];
       });
+      const length = mails.reduce((sum, { text }) => sum + text.length, 0);
+      if (mails.length > MAX_MAILS || length > MAX_MAILS_LENGTH) throw tooManyMails();
       if (!changes.some(({ leave }) => leave)) transaction.enter();
     } catch (error) {
       return { job, outcome: { error: toProtocolError(error) } };
@@ -180,7 +187,7 @@ export class Batch implements LaneBatch<Job> {
     });
     transaction.post([...mails, ...job.mails?.() ?? []]);
     const ack = ackOf(changes, effects);
-    if (key !== undefined) transaction.once.write(session, key, ack);
+    if (once) transaction.once.write(once, ack);
     return { job, outcome: { ack, repeated: false }, effects };
   }
 
@@ -190,11 +197,15 @@ export class Batch implements LaneBatch<Job> {
     const spent = this.#cost;
     const transaction = this.#transaction(room);
     const peers = transaction.others.length;
-    const mailed = mails && peers > 0 ? 2 * MAX_MAILS_LENGTH : 0;
+    const relays = mails && peers > 0;
+    const sends = job.needs().some(({ kind }) => kind === "target") && !transaction.alone;
+    const mailed = (relays ? 1 : 0) + (sends ? 1 : 0);
     const checks = transaction.dueChecks + checksOf(job.needs()) + (key === undefined ? 0 : 1);
     return FENCE + spent.checks + checks <= this.services.store.maxChecks &&
-      FENCE + spent.mutations + mutations + peers * JOB_MUTATIONS_PER_PEER <= MAX_MUTATIONS &&
-      spent.bytes + size * BYTES_PER_CHARACTER + JOB_BYTES + mailed <= MAX_BYTES;
+      FENCE + spent.mutations + mutations + peers * JOB_MUTATIONS_PER_PEER +
+            (sends ? 3 * MAX_MAILS : 0) <= MAX_MUTATIONS &&
+      spent.bytes + size * BYTES_PER_CHARACTER + JOB_BYTES + mailed * 2 * MAX_MAILS_LENGTH <=
+        MAX_BYTES;
   }
 
   #transaction(room: Room): RoomTransaction {
@@ -206,6 +217,13 @@ export class Batch implements LaneBatch<Job> {
     }
     return transaction;
   }
+}
+
+function tooManyMails(): ProtocolError {
+  return new ProtocolError(
+    "limit_exceeded",
+    "The targets are on too many isolates for so much: send less, or to fewer at once.",
+  );
 }
 
 /** The ack's data: what the first change replies, and where its event stands in the log. */

@@ -1,4 +1,4 @@
-import { ProtocolError } from "../errors.ts";
+import { ProtocolError, toProtocolError } from "../errors.ts";
 import type { Fill, Store } from "../store/store.ts";
 import { pause } from "../pause.ts";
 import { Fence, type UnsettledCommit } from "./fence.ts";
@@ -134,7 +134,13 @@ export class Lane<Job extends LaneJob> {
         this.#reject(jobs, notApplied());
         return NOTHING;
       }
-      this.#queue.unshift(...batch.decide(jobs));
+      try {
+        this.#queue.unshift(...batch.decide(jobs));
+      } catch (error) {
+        // Nobody foresaw it. Those who have nothing to do with it can come again.
+        this.#reject(jobs, toProtocolError(error));
+        return NOTHING;
+      }
       if (batch.empty) {
         await batch.catchUp();
         return this.#deliveryOf(batch);

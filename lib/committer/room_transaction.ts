@@ -50,6 +50,7 @@ export class RoomTransaction implements RoomView {
   readonly #polls: StagedPolls;
   readonly #data: StagedData;
   readonly #sessions: StagedSessions;
+  readonly #targets: Target[] = [];
   readonly #located: LocatedTargets;
   readonly #profiles = new Map<Seat, Profile>();
   readonly #roster: StagedRoster | undefined;
@@ -70,11 +71,7 @@ export class RoomTransaction implements RoomView {
     this.#polls = new StagedPolls(name, this.cost, options.maxPollAnswers);
     this.#data = new StagedData(name, this.cost);
     this.#sessions = new StagedSessions(name, this.cost);
-    this.once = new StagedOnce(
-      (session, key) => keys.once(name, session, key),
-      this.cost,
-      this.#now,
-    );
+    this.once = new StagedOnce(this.cost, this.#now);
     const peers = options.peers();
     this.#located = new LocatedTargets(room.targets, peers?.self);
     this.#roster = peers &&
@@ -96,19 +93,19 @@ export class RoomTransaction implements RoomView {
       case "head":
         return this.#log.look(this.#reads, this.options.newEpoch);
       case "target":
-        // Alone, an isolate has all that there is.
-        return this.options.peers()?.alone === false ? this.#located.plan(need.target) : undefined;
+        this.#targets.push(need.target);
+        return;
     }
   }
 
   /** Plans to look up whether a message with a key has been sent before. */
   needOnce(session: string, key: string): void {
-    this.once.plan(this.#reads, session, key);
+    this.once.plan(this.#reads, keys.once(this.room.name, session, key));
   }
 
   /** Whether anything planned must be read; in most batches nothing must. */
   get needsLoading(): boolean {
-    return this.#reads.size > 0 || this.#located.pending;
+    return this.#reads.size > 0 || this.#targets.length > 0 && !this.alone;
   }
 
   async load(store: Store): Promise<void> {
@@ -116,8 +113,21 @@ export class RoomTransaction implements RoomView {
     await Promise.all([
       this.#polls.loadGrowing(store),
       this.#roster?.load(),
-      this.#located.load(store),
+      this.#targets.length > 0 && !this.alone ? this.#locate(store) : undefined,
     ]);
+  }
+
+  /** Whether there is nobody else, and this is known. Alone, an isolate has all that there is. */
+  get alone(): boolean {
+    const peers = this.options.peers();
+    return !peers || peers.alone && !peers.introduced();
+  }
+
+  async #locate(store: Store): Promise<void> {
+    await this.options.peers()?.introduced();
+    if (this.alone) return;
+    for (const target of this.#targets) this.#located.plan(target);
+    await this.#located.load(store);
   }
 
   /** How many checks of the room as a whole are still to be paid for by the next change. */

@@ -50,7 +50,10 @@ export class DirectBatch implements LaneBatch<DirectJob> {
   readonly #threads = new Map<string, StagedThread>();
   readonly #decided: Decided[] = [];
   readonly #cost = new Cost();
+  /** What is read first, and what after it. */
   readonly #reads = new Reads();
+  readonly #messages = new Reads();
+  readonly #users = new Set<string>();
   readonly #once: StagedOnce;
   readonly #located: LocatedTargets;
   readonly #mails: StagedMails | undefined;
@@ -58,10 +61,10 @@ export class DirectBatch implements LaneBatch<DirectJob> {
   readonly #deletesIn = new Set<StagedThread>();
 
   constructor(readonly services: DirectServices) {
-    const { keys, targets, now } = services;
+    const { targets, now } = services;
     const peers = services.peers();
     this.#now = now();
-    this.#once = new StagedOnce((user, key) => keys.once(user, key), this.#cost, this.#now);
+    this.#once = new StagedOnce(this.#cost, this.#now);
     this.#located = new LocatedTargets(targets, peers?.self);
     this.#mails = peers && new StagedMails(peers, this.#cost);
   }
@@ -69,33 +72,42 @@ export class DirectBatch implements LaneBatch<DirectJob> {
   plan(jobs: readonly DirectJob[], again: boolean): void {
     for (const { thread, user, action, key } of jobs) {
       const staged = this.#thread(thread);
-      staged.plan(this.#reads, action.kind === "send" ? undefined : action.id);
+      staged.plan(this.#reads);
+      this.#users.add(user);
+      if (action.kind !== "send") staged.planMessage(this.#messages, action.id);
       if (action.kind === "delete") this.#deletesIn.add(staged);
-      if (again && key !== undefined) this.#once.plan(this.#reads, user, key);
+      if (again && key !== undefined) {
+        this.#once.plan(this.#reads, this.services.keys.once(user, thread, key));
+      }
     }
   }
 
   load(): Promise<unknown> | undefined {
     const peers = this.services.peers();
     const introduced = peers?.introduced();
-    const nothing = this.#reads.size === 0 && this.#deletesIn.size === 0;
+    const nothing = this.#reads.size === 0 && this.#messages.size === 0;
     if (nothing && !introduced && (!peers || peers.alone)) return undefined;
     return this.#load(peers, introduced);
   }
 
   async #load(peers: Peers | undefined, introduced: Promise<void> | undefined): Promise<void> {
     const { store } = this.services;
+    await Promise.all([introduced, this.#reads.run(store)]);
     await Promise.all([
-      introduced,
-      this.#reads.run(store),
+      this.#messages.run(store),
       ...[...this.#deletesIn].map((staged) => staged.loadNext(store)),
+      peers && !peers.alone ? this.#locate() : undefined,
     ]);
-    if (!peers || peers.alone) return;
+  }
+
+  /** Finds out where those are whom anything here is announced to. */
+  async #locate(): Promise<void> {
     for (const { thread, members } of this.#threads.values()) {
-      const users = new Set([...members, ...thread.kind === "dm" ? thread.ids : []]);
-      this.#located.plan({ kind: "user", ids: [...users] });
+      for (const user of members) this.#users.add(user);
+      if (thread.kind === "dm") thread.ids.forEach((user) => this.#users.add(user));
     }
-    await this.#located.load(store);
+    this.#located.plan({ kind: "user", ids: [...this.#users] });
+    await this.#located.load(this.services.store);
   }
 
   decide(jobs: readonly DirectJob[]): DirectJob[] {
@@ -153,9 +165,10 @@ export class DirectBatch implements LaneBatch<DirectJob> {
 
   #decide(job: DirectJob): Decided {
     const { thread, user, action, key } = job;
-    const earlier = key === undefined ? undefined : this.#once.get(user, key);
+    const once = key === undefined ? undefined : this.services.keys.once(user, thread, key);
+    const earlier = once && this.#once.get(once);
     if (earlier !== undefined) {
-      return { job, outcome: { message: JSON.parse(earlier) }, announced: [] };
+      return { job, outcome: { repeated: JSON.parse(earlier) }, announced: [] };
     }
     try {
       const { message, members, stage } = this.#step(job);
@@ -164,7 +177,8 @@ export class DirectBatch implements LaneBatch<DirectJob> {
       const mails = announced.flatMap((one) => this.#mailsOf(one));
       stage();
       this.#mails?.post(mails);
-      if (key !== undefined) this.#once.write(user, key, JSON.stringify(message));
+      // Its id alone: a whole message as text may be more than a value takes.
+      if (once) this.#once.write(once, JSON.stringify(message.id));
       return { job, outcome: { message }, announced };
     } catch (error) {
       return { job, outcome: { error: toProtocolError(error) }, announced: [] };

@@ -10,7 +10,9 @@ export type Action =
 
 /** What came of it: the message as it is now, or was before it was deleted. */
 export type Outcome =
-  | { readonly message: DirectMessage; readonly error?: undefined }
+  | { readonly message: DirectMessage }
+  /** The id of the message that was sent with the same key before. */
+  | { readonly repeated: string }
   | { readonly error: ProtocolError };
 
 /** An action on its way to the store. */

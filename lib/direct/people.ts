@@ -13,26 +13,22 @@ export type ResolveUsers = (
   ids: readonly string[],
 ) => readonly Person[] | Promise<readonly Person[]>;
 
-/** How many users' tokens are remembered. */
-const MAX_REMEMBERED = 10_000;
-
 /** Who the users are: by default what their tokens last said of them. */
 export class People {
-  /** User → what is stored of it, as JSON text. */
-  readonly #noted = new Map<string, string>();
+  /** What has been noted; a token is remembered for a while, and looked at again then. */
+  readonly #noted = new WeakSet<Identity>();
 
   constructor(readonly store: Store, readonly resolveUsers?: ResolveUsers) {}
 
   /** Takes over what a token says of its user. Rejects when it could not be stored. */
-  async note({ userId, said = {} }: Identity): Promise<void> {
-    if (this.resolveUsers) return;
+  async note(identity: Identity): Promise<void> {
+    if (this.resolveUsers || this.#noted.has(identity)) return;
+    const { userId, said = {} } = identity;
     const text = JSON.stringify(said);
-    if (this.#noted.get(userId) === text) return;
     const key = keys.person(userId);
     const { value } = await this.store.get<string>(key);
     if ((value ?? "{}") !== text) await this.store.commit((atomic) => atomic.set(key, text));
-    if (this.#noted.size >= MAX_REMEMBERED) this.#noted.clear();
-    this.#noted.set(userId, text);
+    this.#noted.add(identity);
   }
 
   /** Who the users of `ids` are, each once. */

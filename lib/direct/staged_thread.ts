@@ -51,15 +51,21 @@ export class StagedThread {
     if (known) this.#head = known.head;
   }
 
-  /** Plans to read the head, and the message that an id names. */
-  plan(reads: Reads, id?: string): void {
-    if (!this.#known) {
-      reads.want(this.keys.head(this.thread), ({ value, versionstamp }) => {
-        this.#known = { head: (value as ThreadHead | null) ?? NEW_HEAD, version: versionstamp };
-        this.#head = this.#known.head;
-      });
-    }
-    const number = id === undefined ? undefined : numberOf(id);
+  /** Plans to read the head. */
+  plan(reads: Reads): void {
+    if (this.#known) return;
+    reads.want(this.keys.head(this.thread), ({ value, versionstamp }) => {
+      this.#known = { head: (value as ThreadHead | null) ?? NEW_HEAD, version: versionstamp };
+      this.#head = this.#known.head;
+    });
+  }
+
+  /**
+   * Plans to read the message that an id names. After the head: what has changed in between makes
+   * the head's check fail.
+   */
+  planMessage(reads: Reads, id: string): void {
+    const number = numberOf(id);
     if (number === undefined) return;
     reads.want(this.keys.message(this.thread, number), ({ value }) => {
       this.#messages.set(number, value as DirectMessage | null);
@@ -86,7 +92,9 @@ export class StagedThread {
     const { newest, count, members: before } = this.#head;
     const joined = this.thread.kind === "dm" ? this.thread.ids : [author];
     const members = [...new Set([...before, ...joined])];
-    if (members.length > Math.max(2, this.maxMembers)) throw tooManyMembers(this.maxMembers);
+    if (this.thread.kind === "topic" && members.length > this.maxMembers) {
+      throw tooManyMembers(this.maxMembers);
+    }
     const number = newest + 1;
     // The clocks of isolates may differ; a thread's times do not go back.
     const at = Math.max(now, this.#head.at);
@@ -140,7 +148,10 @@ export class StagedThread {
     return { message, members: this.members, stage };
   }
 
-  /** Reads what a deletion must know: which message will be the latest if the latest is deleted. */
+  /**
+   * Reads what a deletion must know: which message will be the latest if the latest is deleted. After
+   * the head, as messages are.
+   */
   async loadNext(store: Store): Promise<void> {
     const prefix = this.keys.messages(this.thread);
     const last = await store.list<DirectMessage>({ prefix }, { limit: 2, reverse: true });

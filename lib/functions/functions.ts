@@ -100,7 +100,7 @@ export class Functions {
       } catch (error) {
         if (error instanceof StaleRead && run < MAX_RUNS) continue;
         // It may have refused because of what the same call, sent before, has done meanwhile.
-        const meanwhile = await this.#earlier(call);
+        const meanwhile = await this.#earlier(call).catch(() => undefined);
         if (meanwhile !== undefined) return JSON.parse(meanwhile);
         throw error;
       }
@@ -146,7 +146,7 @@ export class Functions {
       const { ack, repeated } = await this.#commit(room, transaction, call, answer);
       if (repeated) return JSON.parse(ack);
     }
-    this.#signal(room, transaction, caller);
+    if (transaction.signals.length > 0) await this.#signal(room, transaction, caller);
     return answer;
   }
 
@@ -155,7 +155,7 @@ export class Functions {
     controller: AbortController,
     run: () => Json | void | Promise<Json | void>,
   ): Promise<Json | void> {
-    const running = run();
+    const running = runSafely(run);
     if (!(running instanceof Promise)) return running;
     const { timeoutMs } = this.options;
     const { promise: tooLong, reject } = Promise.withResolvers<never>();
@@ -193,14 +193,31 @@ export class Functions {
     });
   }
 
-  #signal(
+  async #signal(
     room: Room,
     { signals }: Transaction,
     { clientId, profile, userId }: FunctionCaller,
-  ): void {
+  ): Promise<void> {
+    const { committer } = this.options.backend;
+    // Only who is on a room's roster knows who else is.
+    if (room.sharing && !room.sharing.joined) await committer.change(room, () => ({}));
     for (const { event, data } of signals) {
       const frame = JSON.stringify({ type: "signal", data: { event, data, user: profile } });
       room.sendSignal(`signal:${event}`, frame, clientId ?? userId);
     }
   }
+}
+
+/** Runs a program's own code, which may throw anything. */
+function runSafely<T>(run: () => T | Promise<T>): T | Promise<T> {
+  try {
+    const result = run();
+    return result instanceof Promise ? result.catch(rethrow) : result;
+  } catch (error) {
+    return rethrow(error);
+  }
+}
+
+function rethrow(error: unknown): never {
+  throw error instanceof Error ? error : new Error("Something was thrown", { cause: error });
 }

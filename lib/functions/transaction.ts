@@ -39,9 +39,9 @@ export class Transaction {
   readonly room: FunctionRoom;
   readonly notify: Notify;
   readonly signals: { readonly event: string; readonly data: Json }[] = [];
+  readonly #read = new Map<string, Promise<string | undefined>>();
   /** Key → the version that was read. */
-  readonly #read = new Map<string, string | null>();
-  readonly #texts = new Map<string, string | undefined>();
+  readonly #versions = new Map<string, string | null>();
   readonly #set = new Map<string, string | undefined>();
   readonly #added = new Map<string, bigint>();
   readonly #votes = new Map<string, string>();
@@ -81,7 +81,7 @@ export class Transaction {
   needs(): Need[] {
     const { session } = this.start;
     return [
-      ...[...this.#read.keys()].map((key): Need => ({ kind: "data", key })),
+      ...[...this.#versions.keys()].map((key): Need => ({ kind: "data", key })),
       ...[...this.#added].map(([counter, delta]): Need => ({ kind: "counter", counter, delta })),
       ...[...this.#votes].map(([poll, answer]): Need => ({ kind: "vote", poll, session, answer })),
       ...this.#sends.map(({ target }): Need => ({ kind: "target", target })),
@@ -94,7 +94,7 @@ export class Transaction {
    * @throws {StaleRead} if what was read is not so any more.
    */
   changes(view: RoomView): Change[] {
-    for (const [key, version] of this.#read) {
+    for (const [key, version] of this.#versions) {
       if (!view.dataIsAt(key, version)) throw new StaleRead();
     }
     const { session, maxPollAnswers } = this.start;
@@ -121,29 +121,33 @@ export class Transaction {
       poll: {
         stats: async (id) => Object.fromEntries(await state.poll(room, this.#id(id))),
         vote: (id, answer) => {
-          this.#votes.set(this.#id(id), this.#id(answer));
-          this.#spend(answer.length, true);
+          const [poll, given] = [this.#id(id), this.#id(answer)];
+          this.#spend(answer.length, !this.#votes.has(poll));
+          this.#votes.set(poll, given);
         },
       },
       data: {
         get: (key) => this.#get(this.#id(key)),
         set: (key, value) => {
           const text = value === null ? undefined : JSON.stringify(value);
-          this.#set.set(this.#id(key), text);
+          const name = this.#id(key);
           this.#spend(text?.length ?? 0);
+          this.#set.set(name, text);
         },
       },
       log: {
         broadcast: (type, data, { to = "broadcast" } = {}) => {
           const message = JSON.stringify({ type, data });
-          this.#events.push({ topic: this.#id(to), message });
+          const topic = this.#id(to);
           this.#spend(message.length);
+          this.#events.push({ topic, message });
         },
         last: async (count) => (await backend.last(room, count)).map((frame) => JSON.parse(frame)),
       },
       signal: (event, data) => {
-        this.#spend(0);
-        this.signals.push({ event: this.#id(event), data });
+        const name = this.#id(event);
+        this.#spend(JSON.stringify(data).length);
+        this.signals.push({ event: name, data });
       },
     };
   }
@@ -168,31 +172,39 @@ export class Transaction {
   #add(id: string, given: number | string): void {
     const delta = parseDecimal(given);
     if (delta === undefined) throw new TypeError(`Cannot add ${given}: it is no decimal`);
+    this.#spend(0, !this.#added.has(id));
     this.#added.set(id, (this.#added.get(id) ?? 0n) + delta);
-    this.#spend(0, true);
   }
 
   async #get(key: string): Promise<Json> {
-    if (!this.#set.has(key) && !this.#read.has(key)) {
-      const { room, backend } = this.start;
-      const { text, version } = await backend.state.data(room, key);
-      this.#read.set(key, version);
-      this.#texts.set(key, text);
-      this.#spend(0, true);
-    }
-    const text = this.#set.has(key) ? this.#set.get(key) : this.#texts.get(key);
+    const text = this.#set.has(key) ? this.#set.get(key) : await this.#readOnce(key);
     return text === undefined ? null : JSON.parse(text);
   }
 
-  /** Accounts for one more thing done, of a length, and perhaps checked by the commit. */
+  /** Reads a value, once: what the commit checks is what the function has seen. */
+  #readOnce(key: string): Promise<string | undefined> {
+    let reading = this.#read.get(key);
+    if (!reading) {
+      this.#spend(0, true);
+      const { room, backend } = this.start;
+      reading = backend.state.data(room, key).then(({ text, version }) => {
+        this.#versions.set(key, version);
+        return text;
+      });
+      // A function need not wait for what it has asked for.
+      reading.catch(() => {});
+      this.#read.set(key, reading);
+    }
+    return reading;
+  }
+
+  /** Accounts for one more thing to be done, of a length, and perhaps checked by the commit. */
   #spend(length: number, checked = false): void {
     if (this.#ended) throw new Error("The call has ended: nothing more can be done in it");
     this.#changes++;
     this.#length += length + CHANGE_LENGTH;
-    const checks = this.#read.size + this.#added.size + this.#votes.size;
-    if (
-      this.#changes > MAX_CHANGES || this.#length > MAX_LENGTH || checked && checks > MAX_CHECKED
-    ) {
+    const checks = this.#read.size + this.#added.size + this.#votes.size + (checked ? 1 : 0);
+    if (this.#changes > MAX_CHANGES || this.#length > MAX_LENGTH || checks > MAX_CHECKED) {
       throw new Error(
         `A call does at most ${MAX_CHANGES} things, of ${MAX_LENGTH} characters together, and ` +
           `reads or changes ${MAX_CHECKED} values, counters and polls`,

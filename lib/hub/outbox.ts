@@ -54,6 +54,12 @@ export class Outbox {
     queueMicrotask(() => this.#flush());
   }
 
+  /** Sends any text, in a frame of its own. */
+  sendAlone(text: string): void {
+    this.#flush();
+    this.#write(text);
+  }
+
   /** The length of a message that no reader is too slow for, if it is the only one. */
   get ampleLength(): number {
     return this.#maxBufferedBytes >> 2;

@@ -14,6 +14,8 @@ export const CloseReasons = {
   restarting: { code: 1012, reason: "server restarting, come back" },
   /** Get a right key before coming back. */
   unauthenticated: { code: 4401, reason: "too many failed authentications" },
+  /** Come back as somebody who may enter the room. */
+  forbidden: { code: 4403, reason: "not allowed in this room any more" },
   /** Come back and read faster, or subscribe to less. */
   tooSlow: { code: 4408, reason: "too slow a reader" },
   /** Come back and send less. */

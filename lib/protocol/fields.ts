@@ -6,6 +6,8 @@ export interface FieldLimits {
   readonly maxIdBytes: number;
   readonly maxDepth: number;
   readonly maxPropertiesBytes: number;
+  /** How long a value of a room's data may be, as JSON. */
+  readonly maxDataBytes: number;
 }
 
 /** The fields that messages are made of. */
@@ -18,6 +20,8 @@ export interface Fields {
   readonly topic: z.ZodType<string>;
   /** Any value. */
   readonly json: z.ZodType<Json>;
+  /** A value of a room's data. */
+  readonly value: z.ZodType<Json>;
   /** An object of any members. */
   readonly object: z.ZodType<{ [name: string]: Json }>;
   /** A session's properties. */
@@ -29,7 +33,9 @@ export interface Fields {
 /** Half of a surrogate pair has no UTF-8, and so no key in the store of its own. */
 const wellFormed = (text: string): boolean => text.isWellFormed();
 
-export function createFields({ maxIdBytes, maxDepth, maxPropertiesBytes }: FieldLimits): Fields {
+export function createFields(
+  { maxIdBytes, maxDepth, maxPropertiesBytes, maxDataBytes }: FieldLimits,
+): Fields {
   const text = (name: string): z.ZodType<string, string> =>
     z.string(`must be ${name}, as text`).min(1, "must not be empty")
       .refine((value) => fitsBytes(value, maxIdBytes), `must be at most ${maxIdBytes} bytes`)
@@ -49,6 +55,11 @@ export function createFields({ maxIdBytes, maxDepth, maxPropertiesBytes }: Field
     type: text("an event's type"),
     topic: text('an event\'s name, such as "chat" or "counter:visits"'),
     json,
+    // Numbers such as 1e20 are longer as JSON than they came.
+    value: json.refine(
+      (value) => fitsBytes(JSON.stringify(value), maxDataBytes),
+      `must take at most ${maxDataBytes} bytes as JSON`,
+    ),
     object,
     properties: object.refine(
       (value) => fitsBytes(JSON.stringify(value), maxPropertiesBytes),

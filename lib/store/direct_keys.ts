@@ -44,8 +44,8 @@ export class DirectKeys {
     return ["direct", this.domain, "inbox", user];
   }
 
-  /** An `OnceRecord`: what a message with a key was answered. */
-  once(user: string, key: string): Deno.KvKey {
-    return ["direct", this.domain, "once", user, key];
+  /** An `OnceRecord`: the id of the message that a user has sent to a thread with a key. */
+  once(user: string, { kind, ids }: ThreadName, key: string): Deno.KvKey {
+    return ["direct", this.domain, "once", user, kind, ...ids, key];
   }
 }

@@ -182,7 +182,7 @@ export class Store {
     try {
       return await deadline(call, this.#timeoutMs);
     } catch (error) {
-      if (!isContention(error)) this.#leave(error);
+      if (!isContention(error) && !isTooLarge(error)) this.#leave(error);
       throw error;
     }
   }
@@ -218,4 +218,9 @@ export class Store {
 /** Whether `error` is the embedded engine's way to say that another isolate is writing just now. */
 function isContention(error: unknown): boolean {
   return error instanceof Error && error.message.includes("database is locked");
+}
+
+/** Whether `error` says that a key, a value or a commit is larger than the store takes. */
+function isTooLarge(error: unknown): boolean {
+  return error instanceof TypeError && /too (large|many)/i.test(error.message);
 }

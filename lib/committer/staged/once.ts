@@ -17,37 +17,27 @@ interface StagedAck {
 export class StagedOnce {
   readonly #acks = new Map<string, StagedAck>();
 
-  /** @param keyOf where the ack of a session's message with a key lies. */
-  constructor(
-    readonly keyOf: (session: string, key: string) => Deno.KvKey,
-    readonly cost: Cost,
-    readonly now: number,
-  ) {}
+  constructor(readonly cost: Cost, readonly now: number) {}
 
-  plan(reads: Reads, session: string, key: string): void {
-    const storeKey = this.keyOf(session, key);
-    reads.want(storeKey, ({ value, versionstamp }) => {
+  /** @param key where the message's ack lies. */
+  plan(reads: Reads, key: Deno.KvKey): void {
+    reads.want(key, ({ value, versionstamp: version }) => {
       const record = value as OnceRecord | null;
       const remembered = record !== null && isRemembered(record, this.now);
-      this.#acks.set(ackName(session, key), {
-        key: storeKey,
-        version: versionstamp,
-        ack: remembered ? record.ack : undefined,
-        written: false,
-      });
+      const ack = remembered ? record.ack : undefined;
+      this.#acks.set(JSON.stringify(key), { key, version, ack, written: false });
     });
   }
 
   /** The ack of the first sending, as JSON text, if there has been one. */
-  get(session: string, key: string): string | undefined {
-    return this.#acks.get(ackName(session, key))?.ack;
+  get(key: Deno.KvKey): string | undefined {
+    return this.#acks.get(JSON.stringify(key))?.ack;
   }
 
-  write(session: string, key: string, ack: string): void {
-    const name = ackName(session, key);
+  write(key: Deno.KvKey, ack: string): void {
+    const name = JSON.stringify(key);
     const version = this.#acks.get(name)?.version ?? null;
-    const storeKey = this.keyOf(session, key);
-    this.#acks.set(name, { key: storeKey, version, ack, written: true });
+    this.#acks.set(name, { key, version, ack, written: true });
     this.cost.spend(1, 1, ack.length);
   }
 
@@ -58,8 +48,4 @@ export class StagedOnce {
       atomic.check({ key, versionstamp: version }).set(key, record, { expireIn: REMEMBERED_MS });
     }
   }
-}
-
-function ackName(session: string, key: string): string {
-  return JSON.stringify([session, key]);
 }

@@ -20,10 +20,6 @@ export class LocatedTargets {
     for (const id of ids) this.#wanted.set(JSON.stringify([kind, id]), [kind, id]);
   }
 
-  get pending(): boolean {
-    return this.#wanted.size > 0;
-  }
-
   async load(store: Store): Promise<void> {
     await Promise.all([...this.#wanted].map(async ([name, [kind, id]]) => {
       const counts = await (kind === "room" ? inRoom(store, id) : under(store, kind, id));
