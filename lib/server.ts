@@ -4,7 +4,7 @@ import { type Identity, TokenVerifier } from "./auth/tokens.ts";
 import { Backend, type BackendOptions } from "./backend.ts";
 import { Calls } from "./calls.ts";
 import type { CommandLimits } from "./commands/command.ts";
-import { createCommands } from "./commands/index.ts";
+import { type Commands, createCommands } from "./commands/index.ts";
 import { checkSubscriptions } from "./commands/subscribe.ts";
 import { Connection, type ConnectionServices } from "./connection.ts";
 import { DirectMessages } from "./direct/direct_messages.ts";
@@ -65,6 +65,7 @@ export class Server {
   readonly admins: AdminVerifier;
   readonly policy: Policy;
   readonly functions: Functions;
+  readonly commands: Commands;
   readonly people: People;
   readonly direct: DirectMessages;
   /** Limits requests over HTTP, by who makes them. */
@@ -139,6 +140,7 @@ export class Server {
       maxPollAnswers: settings.MAX_POLL_ANSWERS,
       maxTargets: settings.MAX_TARGETS,
     };
+    this.commands = createCommands(this.fields, this.#limits);
     this.#services = {
       instance,
       now,
@@ -154,7 +156,7 @@ export class Server {
       }),
       events: new SocketEvents(settings.SOCKET_EVENTS, options.events ?? {}),
       identify: (token) => this.identify(token),
-      findCommand: createCommands(this.fields, this.#limits),
+      findCommand: this.commands.find,
       limits: this.#limits,
       admins: this.admins,
       onLeave: (connection) => this.#disconnect(connection),

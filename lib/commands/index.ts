@@ -59,7 +59,13 @@ const LIST = [
 /** Finds the command for a message's type; for one that the server does not know, `custom`. */
 export type FindCommand = (type: string | undefined) => Command;
 
-export function createCommands(fields: Fields, limits: CommandLimits): FindCommand {
+/** Every command, in the order of their types. */
+export interface Commands {
+  readonly all: readonly Command[];
+  readonly find: FindCommand;
+}
+
+export function createCommands(fields: Fields, limits: CommandLimits): Commands {
   const byType = new Map<string, Command>();
   for (const create of LIST) {
     const command = create(fields, limits);
@@ -67,5 +73,8 @@ export function createCommands(fields: Fields, limits: CommandLimits): FindComma
   }
   const unknown = custom(fields);
   const event = socketEvent(fields);
-  return (type) => type === undefined ? event : byType.get(type) ?? unknown;
+  return {
+    all: [...byType.values()],
+    find: (type) => type === undefined ? event : byType.get(type) ?? unknown,
+  };
 }

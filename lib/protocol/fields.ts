@@ -45,9 +45,9 @@ export function createFields(
   const tooDeep = `must not nest deeper than ${maxDepth} levels`;
   // Values are taken as JSON.parse made them. A schema would copy each, and lose `__proto__`.
   const json = z.custom<Json>((value) => value !== undefined, "must be given")
-    .refine(shallow, tooDeep);
+    .refine(shallow, tooDeep).meta({ description: "Any JSON value." });
   const object = z.custom<{ [name: string]: Json }>(isJsonObject, "must be an object")
-    .refine(shallow, tooDeep);
+    .refine(shallow, tooDeep).meta({ type: "object" });
 
   return {
     id: z.union([z.string(), z.number(), z.boolean()], "must be text, a number or a boolean")
