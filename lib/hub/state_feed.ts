@@ -31,9 +31,18 @@ const CHUNK: Record<StateEvent, number> = { counter: 100, poll: 3, ephemeralPoll
 /** More states than this are only remembered while somebody is subscribed to them. */
 const MAX_TOLD = 1000;
 
-/** A state to be read. If it is news, it is for everyone subscribed. */
+/** A state as it was last told. */
+interface Told {
+  readonly frame: string;
+  /** Those who have been told of it, if not everyone subscribed has. */
+  readonly knowing?: WeakSet<Member>;
+}
+
+/** A state to be read, and for whom. */
 interface Demand {
   readonly ref: StateRef;
+  /** Whether it may have changed, and so is for everyone subscribed who does not know it yet. */
+  changed: boolean;
   /** Those who have just subscribed and are sent it in any case. */
   readonly newcomers: Set<Member>;
 }
@@ -46,8 +55,8 @@ interface Demand {
  */
 export class StateFeed {
   #demands = new Map<string, Demand>();
-  /** Topic → what its subscribers were told last. The news of a change may come by several ways. */
-  readonly #told = new Map<string, string>();
+  /** By topic. The news of a change may come by several ways, and after who asks has seen it. */
+  readonly #told = new Map<string, Told>();
   /** Topic → those who have subscribed to it since the reading under way began. */
   #late = new Map<string, Set<Member>>();
   /** Settles when what is demanded now has been sent. */
@@ -59,7 +68,7 @@ export class StateFeed {
   /** Notes that a state has changed. Costs nothing when nobody is subscribed to it. */
   touch(event: StateEvent, id: string): void {
     if (!this.room.subscriptions.wanted(`${event}:${id}`)) return;
-    this.#demand({ event, id });
+    this.#demand({ event, id }).changed = true;
     this.#run();
   }
 
@@ -95,7 +104,7 @@ export class StateFeed {
 
   #demand(ref: StateRef): Demand {
     const topic = `${ref.event}:${ref.id}`;
-    const demand = this.#demands.get(topic) ?? { ref, newcomers: new Set() };
+    const demand = this.#demands.get(topic) ?? { ref, changed: false, newcomers: new Set() };
     this.#demands.set(topic, demand);
     return demand;
   }
@@ -123,8 +132,9 @@ export class StateFeed {
         round.resolve();
       } catch {
         this.#round.promise.then(round.resolve);
-        for (const { ref, newcomers } of demands.values()) {
+        for (const { ref, changed, newcomers } of demands.values()) {
           const demand = this.#demand(ref);
+          demand.changed ||= changed;
           for (const member of newcomers) demand.newcomers.add(member);
         }
         await this.reader.retry();
@@ -144,15 +154,6 @@ export class StateFeed {
     });
   }
 
-  #tell(topic: string, frame: string): void {
-    if (this.#told.size >= MAX_TOLD) {
-      for (const one of this.#told.keys()) {
-        if (!this.room.subscriptions.wanted(one)) this.#told.delete(one);
-      }
-    }
-    this.#told.set(topic, frame);
-  }
-
   async #touchKind(event: StateEvent): Promise<void> {
     for (const id of await this.#ids(event)) this.touch(event, id);
   }
@@ -162,16 +163,31 @@ export class StateFeed {
     return this.reader.ids(this.room.name, event);
   }
 
-  #send(topic: string, { newcomers }: Demand, frame: string): void {
-    if (this.#told.get(topic) !== frame) {
-      this.#tell(topic, frame);
+  #send(topic: string, { changed, newcomers }: Demand, frame: string): void {
+    const before = this.#told.get(topic);
+    const same = before?.frame === frame;
+    const knowing = same ? before.knowing : new WeakSet<Member>();
+    if (changed && knowing) {
       // What was read before they came may be older than what they know; they get a newer one.
       const late = [topic, parseTopic(topic).event].map((one) => this.#late.get(one));
       this.room.subscriptions.forEach(topic, (member) => {
         if (newcomers.has(member) || late.some((members) => members?.has(member))) return;
-        member.outbox.send(frame);
+        if (!knowing.has(member)) member.outbox.send(frame);
       });
+      this.#remember(topic, { frame });
+    } else if (knowing) {
+      for (const member of newcomers) knowing.add(member);
+      this.#remember(topic, { frame, knowing });
     }
     for (const member of newcomers) member.outbox.send(frame);
+  }
+
+  #remember(topic: string, told: Told): void {
+    if (this.#told.size >= MAX_TOLD) {
+      for (const one of this.#told.keys()) {
+        if (!this.room.subscriptions.wanted(one)) this.#told.delete(one);
+      }
+    }
+    this.#told.set(topic, told);
   }
 }
