@@ -20,7 +20,6 @@ import { decodeMessage, invalidMessage, type Message } from "./protocol/message.
 import { RateLimit } from "./rate_limit.ts";
 import { mailsAfterEffect, mailsOfEffect, relayHere, relayMails } from "./relaying.ts";
 import { pause } from "./pause.ts";
-import { handlerSocket } from "./socket_events.ts";
 
 /** What every connection of a server shares. */
 export interface ConnectionServices extends Pick<LocalContext, "past" | "limits" | "events"> {
@@ -210,11 +209,10 @@ export class Connection implements Member {
         limits: this.#services.limits,
         now: this.#services.now(),
         admin: this.#admin ??= this.#services.admins.attempts(),
-        close: (reason) => this.close(reason),
+        close: (reason) => this.#expel(reason),
         instance: this.#services.instance,
         id: message.id,
         events: this.#services.events,
-        socket: handlerSocket(this),
         call: (name, input, path) => this.#call(name, input, path, message.key),
         changeUser: (token) => this.#changeUser(token),
       });

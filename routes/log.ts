@@ -36,8 +36,7 @@ export function logRoutes(server: Server): Hono<Environment> {
         room,
         epoch,
         offset: String(newest),
-        // Those past their time are missing at the beginning.
-        complete: sameLife && (after < 0 || after >= newest || entries[0]?.offset === after + 1),
+        complete: sameLife && isComplete(after, newest, entries[0]?.offset),
         events: entries.map(({ frame }) => JSON.parse(frame)),
       });
     })
@@ -63,6 +62,16 @@ export function logRoutes(server: Server): Hono<Environment> {
         backend.hub.release(room);
       }
     });
+}
+
+/**
+ * Whether events after an offset are all there; what is past its time is missing at the beginning.
+ *
+ * @param first the offset of the first that was found.
+ */
+function isComplete(after: number, newest: number, first: number | undefined): boolean {
+  const wanted = Math.max(after, 0) + 1;
+  return wanted > newest ? after <= newest : first === wanted;
 }
 
 function wholeNumber(

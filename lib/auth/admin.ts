@@ -37,10 +37,12 @@ export class AdminVerifier {
         "This server has no ADMIN_SIGNING_KEY, so it has no admins.",
       );
     }
-    if (Math.abs(Number(timestamp) - now) > WINDOW_MS) {
+    // One writing of each time: what is signed is one text, which must not be cut elsewhere, so that
+    // the signature would be another room's and time's.
+    if (!/^[1-9]\d{0,15}$/.test(timestamp) || Math.abs(Number(timestamp) - now) > WINDOW_MS) {
       throw new ProtocolError(
         "timestamp_out_of_range",
-        `The time ${timestamp} is more than five minutes from the server's, ${now}: sign anew.`,
+        `The time ${timestamp} is not within five minutes of the server's, ${now}: sign anew.`,
       );
     }
     const expected = createHash("sha256").update(`${room}${timestamp}${this.#signingKey}`).digest();

@@ -91,7 +91,8 @@ export interface Events {
     members: PresentMember[];
   };
   STATUS_CHANGE: UserStatus;
-  error: { code: string; message: string; path?: string };
+  /** With an `event`, the server has refused to subscribe to that. */
+  error: { code: string; message: string; path?: string; event?: string };
   draining: { retry_ms: number };
   /** From the client itself: past events of a subscription that the server has forgotten. */
   incomplete: { event: string } & Subscribed;

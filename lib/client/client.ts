@@ -4,6 +4,7 @@ import type {
   Client,
   ClientOptions,
   Connection,
+  Events,
   Json,
   Listener,
   Message,
@@ -46,13 +47,14 @@ class RoomClient implements Client {
   readonly #session: ReturnType<typeof keptSession>;
   readonly #socket: Socket;
   readonly #attention: Attention;
-  readonly #outgoing = new Outgoing((message) => this.#transmit(message));
-  readonly #subscriptions = new Subscriptions(
-    (message) => this.#transmit(message),
-    (event, subscribed) => {
+  readonly #outgoing = new Outgoing((text) => this.#transmitText(text));
+  readonly #subscriptions = new Subscriptions({
+    transmit: (message) => this.#transmit(message),
+    onIncomplete: (event, subscribed) => {
       this.#emit({ type: "incomplete", data: { event, ...subscribed } });
     },
-  );
+    onFailure: (event, error) => this.#emit({ type: "error", data: { event, ...error } }),
+  });
   // deno-lint-ignore no-explicit-any -- each listener has the data of its own type
   readonly #events = new Emitter<any[]>();
   readonly #statusListeners = new Set<(change: StatusChange) => void>();
@@ -172,7 +174,11 @@ class RoomClient implements Client {
 
   /** Sends at once, if the server has greeted; else it is sent then, if it matters. */
   #transmit(message: Message): void {
-    if (this.#connection) this.#socket.send(message);
+    this.#transmitText(JSON.stringify(message));
+  }
+
+  #transmitText(text: string): void {
+    if (this.#connection) this.#socket.send(text);
   }
 
   #receive(message: Message): void {
@@ -180,6 +186,8 @@ class RoomClient implements Client {
     if (type === "ack" || type === "error") {
       if (id !== undefined) {
         if (this.#outgoing.settle(message) || this.#subscriptions.settle(message)) return;
+      } else if ((data as unknown as Events["error"]).code === "message_too_large") {
+        if (this.#outgoing.refuseLargest(data!)) return;
       }
     } else if (type === "ping" || type === "pong") {
       return;
@@ -205,10 +213,11 @@ class RoomClient implements Client {
     const first = !this.#connection;
     this.#connection = connection;
     if (!first) return this.#subscriptions.stands(connection.offset);
-    this.#change(this.#attention.away ? "AWAY" : "ONLINE");
     if (this.#attention.away) this.#tellAttention(true);
     this.#subscriptions.resume(connection.epoch, connection.offset);
     this.#outgoing.resend();
+    // Last, for what those who are told send then has not waited.
+    this.#change(this.#attention.away ? "AWAY" : "ONLINE");
   }
 
   #takeProfile(profile: Profile): void {

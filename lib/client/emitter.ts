@@ -7,8 +7,8 @@ export function callAll<Args extends unknown[]>(
     try {
       listener(...args);
     } catch (error) {
-      // Where there is none, in a worker or on a server, the console will do.
-      if (typeof reportError === "function") reportError(error);
+      // Where there is no page the console will do: Deno would end the process.
+      if ("document" in globalThis) reportError(error);
       else console.error(error);
     }
   }

@@ -6,6 +6,8 @@ const MAX_WAITING = 100;
 
 interface Waiting {
   readonly message: Message;
+  /** The message as it was when it was given, whatever has become of it since. */
+  readonly text: string;
   readonly resolve: (data: Json) => void;
   readonly reject: (failure: Failure) => void;
 }
@@ -13,29 +15,43 @@ interface Waiting {
 /** Messages that have not been answered: sent again over each new connection, until they are. */
 export class Outgoing {
   readonly #waiting = new Map<string, Waiting>();
-  readonly #transmit: (message: Message) => void;
+  readonly #transmit: (text: string) => void;
   #ended: string | undefined;
 
-  constructor(transmit: (message: Message) => void) {
+  constructor(transmit: (text: string) => void) {
     this.#transmit = transmit;
   }
 
   /** Sends a message until it is answered. By its key it has its effect once all the same. */
   send(action: Message): Promise<Json> {
-    const message = { key: randomId(), ...action, id: randomId() };
+    const id = randomId();
+    const message = { ...action, key: action.key ?? randomId() };
     return new Promise((resolve, reject) => {
-      if (this.#ended !== undefined) return reject(this.#failure(message, "closed", this.#ended));
+      const refuse = (code: string, text: string): void => {
+        reject(this.#failure(message, code, text));
+      };
+      if (this.#ended !== undefined) return refuse("closed", this.#ended);
       if (this.#waiting.size >= MAX_WAITING) {
-        return reject(this.#failure(message, "overflow", "Too much waits to be sent."));
+        return refuse("overflow", "Too much waits to be sent.");
       }
-      this.#waiting.set(message.id, { message, resolve, reject });
-      this.#transmit(message);
+      // The server would answer neither.
+      if (message.type === undefined && message.event === undefined) {
+        return refuse("invalid_message", "A message has a type or an event.");
+      }
+      let text: string;
+      try {
+        text = JSON.stringify({ ...message, id });
+      } catch (error) {
+        return refuse("invalid_message", String(error));
+      }
+      this.#waiting.set(id, { message, text, resolve, reject });
+      this.#transmit(text);
     });
   }
 
   /** Sends again what has not been answered. */
   resend(): void {
-    for (const { message } of this.#waiting.values()) this.#transmit(message);
+    for (const { text } of this.#waiting.values()) this.#transmit(text);
   }
 
   /** Takes an answer; whether anything waited for it. */
@@ -52,6 +68,16 @@ export class Outgoing {
     return true;
   }
 
+  /**
+   * Takes the largest message as the one that an error is about which names none: sent again, it
+   * would end each connection. Whether anything waited.
+   */
+  refuseLargest(error: Json): boolean {
+    const sizes = [...this.#waiting].map(([id, { text }]) => ({ id, size: sizeOf(text) }));
+    const largest = sizes.sort((a, b) => b.size - a.size)[0];
+    return largest !== undefined && this.settle({ type: "error", id: largest.id, data: error });
+  }
+
   /** Lets nothing wait any longer. */
   end(reason: string): void {
     this.#ended = reason;
@@ -61,8 +87,13 @@ export class Outgoing {
     this.#waiting.clear();
   }
 
-  #failure({ id: _id, ...action }: Message, code: string, text: string, path?: string): Failure {
+  #failure(action: Message, code: string, text: string, path?: string): Failure {
     const error = Object.assign(new Error(text), { code, path });
     return { error, action, retry: () => this.send(action) };
   }
+}
+
+/** How many bytes a text takes. */
+function sizeOf(text: string): number {
+  return new TextEncoder().encode(text).length;
 }

@@ -45,8 +45,8 @@ export class Socket {
     return this.#socket?.readyState === 1;
   }
 
-  send(message: Message): void {
-    if (this.isOpen) this.#socket!.send(JSON.stringify(message));
+  send(text: string): void {
+    if (this.isOpen) this.#socket!.send(text);
   }
 
   /** Ends it for good. */
@@ -83,7 +83,10 @@ export class Socket {
     socket.onmessage = ({ data }) => {
       this.#watch();
       const frame = JSON.parse(data);
-      for (const message of Array.isArray(frame) ? frame : [frame]) this.#receive(message);
+      for (const message of Array.isArray(frame) ? frame : [frame]) {
+        // Those who were told of the last may have closed.
+        if (this.#socket === socket) this.#receive(message);
+      }
     };
     socket.onclose = ({ code, reason }) => {
       if (TERMINAL.has(code)) return this.#end(reason || String(code));
@@ -121,6 +124,8 @@ export class Socket {
   #retry(): void {
     if (this.#ended) return;
     this.#handlers.onLost(false, "lost");
+    // Those who were told may have closed.
+    if (this.#ended) return;
     if (this.#openedAt && Date.now() - this.#openedAt > STEADY_MS) this.#attempts = 0;
     this.#openedAt = 0;
     const most = Math.min(LAST_WAIT_MS, FIRST_WAIT_MS * 2 ** this.#attempts++);

@@ -7,7 +7,7 @@ import type { Room } from "../hub/room.ts";
 import type { CloseReason } from "../protocol/close_codes.ts";
 import type { Permission, Policy } from "../policy.ts";
 import type { Json } from "../protocol/json.ts";
-import type { HandlerSocket, SocketEvents } from "../socket_events.ts";
+import type { SocketEvents } from "../socket_events.ts";
 
 interface CommandBase<Input> {
   /** The message's `type`. */
@@ -65,7 +65,6 @@ export interface LocalContext {
   /** What the message is to be answered with, if at all. */
   readonly id: string | number | undefined;
   readonly events: SocketEvents;
-  readonly socket: HandlerSocket;
   /**
    * Calls a function of the server's.
    *

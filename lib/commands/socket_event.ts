@@ -2,7 +2,7 @@ import { z } from "zod";
 import { ProtocolError, reportError } from "../errors.ts";
 import type { Fields } from "../protocol/fields.ts";
 import { invalidMessage } from "../protocol/message.ts";
-import type { EventMessage } from "../socket_events.ts";
+import { type EventMessage, handlerSocket } from "../socket_events.ts";
 import { type LocalCommand, localCommand } from "./command.ts";
 import { checkSubscriptions } from "./subscribe.ts";
 
@@ -15,7 +15,7 @@ export function socketEvent({ id: name }: Fields): LocalCommand<EventMessage> {
     type: "",
     // As it has come: its handler knows what else belongs into it.
     input: z.custom<EventMessage>(),
-    async run(message, { member, room, limits, events, socket, id }) {
+    async run(message, { member, room, limits, events, id }) {
       const key = events.dataKey(message.event);
       const handler = events.handler(message.event);
       if (key !== undefined) {
@@ -26,7 +26,7 @@ export function socketEvent({ id: name }: Fields): LocalCommand<EventMessage> {
         await room.subscribe(member, topic);
       } else if (handler) {
         try {
-          await handler({ message, socket });
+          await handler({ message, socket: handlerSocket(member) });
         } catch (error) {
           // It was not for the client to be told of: to answer is the handler's business.
           if (id !== undefined || error instanceof ProtocolError) throw error;

@@ -78,12 +78,10 @@ function targeted<Input extends { data: { [name: string]: Json } }>(
     permit: (input, caller, policy) => policy.maySend(caller, targetOf(input, caller)),
     needs: (input, caller) => [{ kind: "target", target: targetOf(input, caller) }],
     handle(input, view, caller) {
-      const { data } = input;
-      if (isServerType(data.type)) {
-        throw new ProtocolError(
-          "not_allowed",
-          `Only the server sends messages of type ${data.type}.`,
-        );
+      const { from: _claimed, ...data } = input.data;
+      const said = serverSaying(data);
+      if (said !== undefined) {
+        throw new ProtocolError("not_allowed", `Only the server sends ${said} messages.`);
       }
       const target = targetOf(input, caller);
       const from = { client_id: caller.clientId, user_id: caller.userId };
@@ -95,8 +93,12 @@ function targeted<Input extends { data: { [name: string]: Json } }>(
   });
 }
 
-function isServerType(type: Json | undefined): boolean {
-  return typeof type === "string" && (SERVER_TYPES.has(type) || type.startsWith("relay:"));
+/** The type or event of a message, if only the server may say it. */
+function serverSaying({ type, event }: { [name: string]: Json }): string | undefined {
+  if (typeof type === "string" && (SERVER_TYPES.has(type) || type.startsWith("relay:"))) {
+    return type;
+  }
+  return typeof event === "string" && event.startsWith("data:set:") ? event : undefined;
 }
 
 function idsOf({ id }: Fields, most: number): z.ZodType<string[]> {

@@ -91,9 +91,9 @@ export class Batch implements LaneBatch<Job> {
     return this.#cost.mutations === 0;
   }
 
-  readonly fill = (atomic: Deno.AtomicOperation): void => {
+  fill(atomic: Deno.AtomicOperation): void {
     for (const transaction of this.#transactions.values()) transaction.fill(atomic);
-  };
+  }
 
   /**
    * Resolves when the batch's rooms are where its events follow; nearly always they are. What has

@@ -1,5 +1,5 @@
 import { ProtocolError, toProtocolError } from "../errors.ts";
-import type { Fill, Store } from "../store/store.ts";
+import type { Store } from "../store/store.ts";
 import { pause } from "../pause.ts";
 import { Fence, type UnsettledCommit } from "./fence.ts";
 
@@ -28,7 +28,8 @@ export interface LaneBatch<Job> {
   load(): Promise<unknown> | undefined;
   /** Lets jobs decide in order, as many as fit into a commit; returns those that did not. */
   decide(jobs: readonly Job[]): Job[];
-  readonly fill: Fill;
+  /** Puts it into a commit; may be called again. */
+  fill(atomic: Deno.AtomicOperation): void;
   /** Brings what the batch's effects follow upon; absent: it is there. Rejects never. */
   catchUp(): Promise<unknown> | undefined;
   /** Takes the committed state over. Nothing has been sent yet; {@linkcode LaneBatch.deliver} does. */
@@ -147,7 +148,7 @@ export class Lane<Job extends LaneJob> {
       }
       try {
         const startedAt = performance.now();
-        const outcome = await this.#fence.commit(batch.fill);
+        const outcome = await this.#fence.commit((atomic) => batch.fill(atomic));
         this.#commitMs = performance.now() - startedAt;
         if (outcome.applied) {
           await batch.catchUp();

@@ -123,12 +123,12 @@ export class DirectBatch implements LaneBatch<DirectJob> {
     return this.#cost.mutations === 0;
   }
 
-  readonly fill = (atomic: Deno.AtomicOperation): void => {
+  fill(atomic: Deno.AtomicOperation): void {
     for (const staged of this.#threads.values()) staged.fill(atomic);
     this.#once.fill(atomic);
     const rung = this.#mails?.fill(atomic, "", this.#now);
     if (rung) ring(atomic, rung, this.#now);
-  };
+  }
 
   catchUp(): undefined {}
 
