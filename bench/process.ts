@@ -1,5 +1,6 @@
 import { freePort } from "./free_port.ts";
 import type { Denokv } from "./denokv.ts";
+import type { HttpLoadPlan, HttpLoadResult } from "./http_load.ts";
 import type { LoadPlan, LoadResult } from "./load.ts";
 import { pause } from "./pace.ts";
 
@@ -116,12 +117,21 @@ async function start(
 }
 
 /** Runs the load generator as a process of its own. */
-export async function load(plan: LoadPlan): Promise<LoadResult> {
+export function load(plan: LoadPlan): Promise<LoadResult> {
+  return generate("bench/load.ts", plan);
+}
+
+/** Runs the generator of HTTP requests as a process of its own. */
+export function httpLoad(plan: HttpLoadPlan): Promise<HttpLoadResult> {
+  return generate("bench/http_load.ts", plan);
+}
+
+async function generate<Result>(script: string, plan: object): Promise<Result> {
   const { stdout, success } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "--allow-all", "bench/load.ts", JSON.stringify(plan)],
+    args: ["run", "--allow-all", script, JSON.stringify(plan)],
     cwd: new URL("..", import.meta.url),
     stderr: "inherit",
   }).output();
-  if (!success) throw new Error("The load generator failed");
+  if (!success) throw new Error(`${script} failed`);
   return JSON.parse(new TextDecoder().decode(stdout));
 }

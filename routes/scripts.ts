@@ -8,6 +8,8 @@ import type { Environment } from "./errors.ts";
 const FILES: readonly (readonly [path: string, type: string])[] = [
   ["/client.js", "text/javascript"],
   ["/client.d.ts", "text/typescript"],
+  ["/react.js", "text/javascript"],
+  ["/react.d.ts", "text/typescript"],
   ["/widgets.js", "text/javascript"],
 ];
 
