@@ -84,7 +84,9 @@ onEveryStore(
       ann.send({ event: "data:get:last" });
       for (const key of ["this-item", "last"]) {
         await admin.ask({ type: "data", data: { key, value: "new" } });
-        if (key === "this-item") ann.send(GET);
+        if (key !== "this-item") continue;
+        ann.send(GET);
+        await ann.find(({ event }) => event === "data:set:this-item");
       }
       // News come in order: what there is of the item's has come before this.
       await ann.find(({ event, data }) => event === "data:set:last" && data === "new");
