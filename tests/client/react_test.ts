@@ -9,31 +9,31 @@ const ROOT = new URL("../../", import.meta.url);
 
 /** An application in StrictMode, which mounts all twice. */
 const APP = `
-import { createElement as h, StrictMode, useState } from "react";
-import { createRoot } from "react-dom/client";
-import { useCounter, usePoll, usePresence, useRoom } from "./lib/client/react/index.ts";
+  import { createElement as h, StrictMode, useState } from "react";
+  import { createRoot } from "react-dom/client";
+  import { useCounter, usePoll, usePresence, useRoom } from "./lib/client/react/index.ts";
 
-function Room({ room }) {
-  const { client, status } = useRoom({ endPoint: SERVER, room, token: () => undefined });
-  const { value, add } = useCounter(client, "c");
-  const { stats, vote } = usePoll(client, "p");
-  const members = usePresence(client);
-  return h("section", {},
-    h("button", { id: "add", onClick: () => add("0.5") }, "Add"),
-    h("button", { id: "vote", onClick: () => vote("yes") }, "Vote"),
-    h("output", {}, JSON.stringify({ room, status, value, stats, here: members.length })));
-}
+  function Room({ room }) {
+    const { client, status } = useRoom({ endPoint: SERVER, room, token: () => undefined });
+    const { value, add } = useCounter(client, "c");
+    const { stats, vote } = usePoll(client, "p");
+    const members = usePresence(client);
+    return h("section", {},
+      h("button", { id: "add", onClick: () => add("0.5") }, "Add"),
+      h("button", { id: "vote", onClick: () => vote("yes") }, "Vote"),
+      h("output", {}, JSON.stringify({ room, status, value, stats, here: members.length })));
+  }
 
-function App() {
-  const [room, setRoom] = useState("one");
-  const [shown, setShown] = useState(true);
-  return h("main", {},
-    h("button", { id: "move", onClick: () => setRoom("two") }, "Move"),
-    h("button", { id: "hide", onClick: () => setShown(false) }, "Hide"),
-    shown ? h(Room, { room }) : null);
-}
+  function App() {
+    const [room, setRoom] = useState("one");
+    const [shown, setShown] = useState(true);
+    return h("main", {},
+      h("button", { id: "move", onClick: () => setRoom("two") }, "Move"),
+      h("button", { id: "hide", onClick: () => setShown(false) }, "Hide"),
+      shown ? h(Room, { room }) : null);
+  }
 
-createRoot(document.querySelector("#app")).render(h(StrictMode, {}, h(App)));
+  createRoot(document.querySelector("#app")).render(h(StrictMode, {}, h(App)));
 `;
 
 Deno.test({
