@@ -19,6 +19,9 @@ const MAX_BYTES = 780_000;
 const MAX_MUTATIONS = 950;
 /** What one action costs at the most beside its size: head, message, key, two inboxes. */
 const JOB_MUTATIONS = 5;
+/** How long a message is beside its text, and at the most with it. */
+const CHARACTERS = 1000;
+const MAX_CHARACTERS = 30_000;
 /** The fence's share of a commit: a check and a mutation. */
 const FENCE = 1;
 
@@ -207,17 +210,21 @@ export class DirectBatch implements LaneBatch<DirectJob> {
     // What is the latest message after a deletion is only known for the thread as it was read.
     if (staged.deletes || deletes && staged.touched) return false;
     if (this.#decided.length === 0) return true;
-    const mutations = JOB_MUTATIONS + this.#mutationsOfMails(staged);
+    const mails = this.#mailsTo(staged);
+    const mutations = JOB_MUTATIONS + 2 * mails;
+    // Of what is edited all is told again.
+    const length = CHARACTERS + (action.kind === "edit" ? MAX_CHARACTERS : size);
     const checks = (staged.touched ? 0 : 1) + (key === undefined ? 0 : 1);
     const { checks: checked, mutations: mutated, bytes } = this.#cost;
     return FENCE + checked + checks <= this.services.store.maxChecks &&
       FENCE + mutated + mutations <= MAX_MUTATIONS &&
-      bytes + mutations * 200 + size * 4 <= MAX_BYTES;
+      bytes + mutations * 200 + 2 * length * (1 + mails) <= MAX_BYTES;
   }
 
-  #mutationsOfMails({ thread, members }: StagedThread): number {
+  /** How many mails may tell of an action in a thread. */
+  #mailsTo({ thread, members }: StagedThread): number {
     const ids = thread.kind === "dm" ? thread.ids : members;
-    return 2 * this.#located.peers({ kind: "user", ids }) * ids.length;
+    return this.#located.peers({ kind: "user", ids }) * Math.min(2, ids.length);
   }
 
   #thread(thread: DirectJob["thread"]): StagedThread {
