@@ -1,6 +1,6 @@
 /**
- * `deno task bench [fan-out | counters | direct | idle | latency | scaling | operations]…`: measures each
- * beside its floor.
+ * `deno task bench [fan-out | counters | direct | idle | latency | scaling | operations |
+ * widgets]…`: measures each beside its floor.
  */
 import { counters } from "./counters.ts";
 import { direct } from "./direct.ts";
@@ -10,6 +10,7 @@ import { latency } from "./latency.ts";
 import { operations } from "./operations.ts";
 import { besideFloor, markdown, merged, type Table } from "./report.ts";
 import { scaling } from "./scaling.ts";
+import { widgets } from "./widgets.ts";
 
 const BENCHES: Record<string, () => Promise<Table>> = {
   "fan-out": async () => besideFloor(await fanOut(500), await fanOut(100)),
@@ -19,6 +20,7 @@ const BENCHES: Record<string, () => Promise<Table>> = {
   "latency": latency,
   "scaling": scaling,
   "operations": operations,
+  "widgets": widgets,
 };
 
 const names = Deno.args.length > 0 ? Deno.args : Object.keys(BENCHES);

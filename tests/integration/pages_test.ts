@@ -1,118 +1,23 @@
 import { assert, assertEquals } from "@std/assert";
-import { existsSync } from "node:fs";
-import { type Browser, type BrowserContext, launch, type Page } from "puppeteer-core";
-import { findProgram } from "../harness/optional.ts";
+import type { Page } from "puppeteer-core";
+import {
+  browserTests,
+  chromium,
+  MARKUP,
+  texts,
+  until,
+  WAIT_MS,
+  Windows,
+} from "../harness/browser.ts";
 import { ServerProcess } from "../harness/process.ts";
-import { startServer, type TestServer } from "../harness/server.ts";
 
-const chromium = await findProgram("Chromium", [
-  Deno.env.get("CHROMIUM"),
-  "chromium",
-  "/usr/bin/chromium",
-  "chromium-browser",
-  "google-chrome",
-]);
-
-const WAIT_MS = 15_000;
 const PATHS = ["/", "/chat", "/poll", "/ephemeral", "/livemap"];
-/** What a page would run if it took a text for HTML. */
-const MARKUP = '<img src=x onerror="window.pwned=1">';
+const OPENING = { ready: online };
 
-interface Look {
-  readonly timezone?: string;
-  readonly width?: number;
-  /** In place of a context of its own, which is as good as another browser. */
-  readonly context?: BrowserContext;
-}
-
-/** A browser, its windows, and everything that went wrong in them. */
-class Windows implements AsyncDisposable {
-  readonly faults: string[] = [];
-
-  private constructor(readonly browser: Browser, readonly url: string, readonly profile: string) {}
-
-  static async start(url: string): Promise<Windows> {
-    const profile = await Deno.makeTempDir();
-    const browser = await launch({
-      executablePath: fullPath(chromium!),
-      userDataDir: profile,
-      protocolTimeout: 2 * WAIT_MS,
-      args: [
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-quic",
-        "--no-first-run",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-      ],
-    });
-    return new Windows(browser, url, profile);
-  }
-
-  /** Opens a page, and waits until it is connected. */
-  async open(path: string, look: Look = {}): Promise<Page> {
-    const page = await (look.context ?? await this.browser.createBrowserContext()).newPage();
-    page.on("pageerror", (error) => this.faults.push(`${path}: ${error}`));
-    page.on("console", (message) => {
-      // Violations of the Content-Security-Policy and what cannot be loaded come here, too.
-      if (message.type() === "error") this.faults.push(`${path}: ${message.text()}`);
-    });
-    await page.setViewport({ width: look.width ?? 1100, height: 750 });
-    await page.emulateTimezone(look.timezone ?? "Europe/Berlin");
-    await page.goto(`${this.url}${path}`);
-    await online(page);
-    return page;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.browser.close();
-    await Deno.remove(this.profile, { recursive: true });
-  }
-}
-
-/** The driver does not look for a program in the PATH. */
-function fullPath(program: string): string {
-  const folders = program.includes("/") ? [] : (Deno.env.get("PATH") ?? "").split(":");
-  return folders.map((folder) => `${folder}/${program}`).find((path) => existsSync(path)) ??
-    program;
-}
-
-/** One test in a browser, which fails with whatever the pages have complained of. */
-function inBrowser(
-  name: string,
-  test: (windows: Windows, server: TestServer) => Promise<void>,
-): void {
-  Deno.test({
-    name: `pages: ${name}`,
-    ignore: chromium === undefined,
-    fn: async () => {
-      await using server = await startServer();
-      await using windows = await Windows.start(server.url);
-      await test(windows, server);
-      assertEquals(windows.faults, []);
-    },
-  });
-}
-
-/** Waits until an expression is true in the page. It is looked at whenever the page changes. */
-async function until(page: Page, expression: string): Promise<void> {
-  try {
-    await page.waitForFunction(expression, { polling: "mutation", timeout: WAIT_MS });
-  } catch (error) {
-    const text = await page.evaluate("document.querySelector('main').innerText");
-    throw new Error(`Never came true: ${expression}\nThe page shows: ${text}`, { cause: error });
-  }
-}
+const inBrowser = browserTests("pages", OPENING);
 
 function online(page: Page): Promise<void> {
   return until(page, `document.querySelector("[data-id=state]").textContent === "online"`);
-}
-
-/** The texts of all that a selector finds. */
-function texts(page: Page, selector: string): Promise<string[]> {
-  return page.$$eval(selector, (found) => found.map(({ textContent }) => textContent ?? ""));
 }
 
 async function enter(page: Page, field: string, text: string): Promise<void> {
@@ -396,7 +301,7 @@ Deno.test({
     const directory = await Deno.makeTempDir();
     try {
       await using server = await ServerProcess.start({ KV_PATH: `${directory}/kv.sqlite3` });
-      await using windows = await Windows.start(`http://127.0.0.1:${server.port}`);
+      await using windows = await Windows.start(`http://127.0.0.1:${server.port}`, OPENING);
       const page = await windows.open("/chat?room=restart");
       const said: string[] = [];
       const shown = (text: string): Promise<void> =>

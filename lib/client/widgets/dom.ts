@@ -1,5 +1,8 @@
 type Attributes = { readonly [name: string]: string | boolean | undefined };
 
+/** How much of a name is shown. */
+const NAME_LENGTH = 40;
+
 /**
  * An element with attributes (`false` and `undefined` leave one out, `true` sets it empty) and
  * children. Texts stay texts: nothing that others wrote becomes markup.
@@ -23,11 +26,31 @@ export function shown(value: unknown): string {
   return typeof value === "string" ? value : JSON.stringify(value) ?? "";
 }
 
-/** A member's or author's name: what it calls itself, else its number in the room. */
-export function nameOf({ suffix, properties }: {
-  readonly suffix: number;
+/** What a member or author has chosen to be called, else a guest. */
+export function nameOf({ properties: { name } }: {
   readonly properties: { readonly [name: string]: unknown };
 }): string {
-  const { name } = properties;
-  return typeof name === "string" && name.trim() !== "" ? name : `Guest ${suffix}`;
+  const chosen = typeof name === "string" ? name.trim() : "";
+  return [...chosen].slice(0, NAME_LENGTH).join("") || "Guest";
+}
+
+/** `Ann #3`: names are anyone's to choose, the number is the session's own. */
+export function byline(
+  somebody: Parameters<typeof nameOf>[0] & { readonly suffix: number },
+): (Node | string)[] {
+  return [
+    h("bdi", {}, nameOf(somebody)),
+    " ",
+    h("span", { part: "number" }, `#${somebody.suffix}`),
+  ];
+}
+
+/** A colour of the wheel, as far as can be from those of the numbers beside it. */
+export function hueOf(suffix: number): string {
+  return String(suffix * 137 % 360);
+}
+
+/** `1 vote`, `2 votes`. */
+export function counted(count: number, thing: string): string {
+  return `${count} ${thing}${count === 1 ? "" : "s"}`;
 }
