@@ -14,6 +14,12 @@ import { roomRoutes } from "./rooms.ts";
 import { scriptRoutes } from "./scripts.ts";
 import { websocketRoute } from "./websocket.ts";
 
+/** What pages of other sites may use. */
+const SHARED = [
+  ...["/api/*", "/functions/*", "/walker/*", "/rooms/*", "/details", "/users"],
+  ...["/healthz", "/stats", "/asyncapi.json"],
+];
+
 /** What the program that embeds the server adds to its routes. */
 export interface AppOptions {
   readonly verifyClient?: VerifyClient;
@@ -27,9 +33,7 @@ export function createApp(server: Server, options: AppOptions = {}): Hono<Enviro
   for (const [route, middleware] of Object.entries(options.use ?? {})) app.use(route, middleware);
   const { ALLOWED_ORIGINS: allowed } = server.settings;
   const shared = cors({ origin: allowed.length === 0 ? "*" : [...allowed], maxAge: 86_400 });
-  for (const path of ["/api/*", "/functions/*", "/walker/*", "/rooms/*", "/details", "/users"]) {
-    app.use(path, shared);
-  }
+  for (const path of SHARED) app.use(path, shared);
   return app
     .route("/", websocketRoute(server, options.verifyClient))
     .route("/", functionRoutes(server))
