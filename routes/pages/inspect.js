@@ -7,7 +7,7 @@ import { Recording } from "./inspect_recording.js";
 import { Sender } from "./inspect_send.js";
 import { watchCounters, watchPolls } from "./inspect_tallies.js";
 import { Wire } from "./inspect_wire.js";
-import { counted, notice, part, query } from "./page.js";
+import { counted, keepRoom, notice, part, query } from "./page.js";
 
 const wire = new Wire();
 const recording = new Recording();
@@ -87,11 +87,7 @@ function join(room) {
   const page = new URL(location.href);
   page.searchParams.set("room", room);
   history.replaceState(null, "", page);
-  for (const link of document.querySelectorAll("nav a")) {
-    const url = new URL(link.href);
-    url.searchParams.set("room", room);
-    link.href = url.href;
-  }
+  keepRoom(room);
   wire.join(room, {
     token: part("token").value,
     channel: part("channel").value,

@@ -1,4 +1,5 @@
-import { counted, enterRoom, notice, part } from "./page.js";
+import { connect, report } from "./connect.js";
+import { counted, part } from "./page.js";
 import { guessPlace } from "./places.js";
 import { recall, remember } from "./session.js";
 
@@ -12,16 +13,15 @@ const SEND_MS = 150;
 const STEPS = { ArrowUp: [1, 0], ArrowDown: [-1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
 
 const map = part("map");
-const room = enterRoom();
-const remembered = `place in ${room.name}`;
+// Each connection anew: this vote has gone with the last one.
+const client = connect(vote);
+const remembered = `place in ${client.room}`;
 let own = parsePlace(recall(remembered) ?? "") ?? guess();
 let sending;
 let asking = false;
+let due = false;
 
-room.subscribe(`ephemeralPoll:${POLL}`);
-room.on("ephemeralPoll", ({ id, stats }) => id === POLL && showVisitors(stats));
-// Each connection anew: this vote has gone with the last one.
-room.on("connection", vote);
+client.subscribe(`ephemeralPoll:${POLL}`, ({ stats }) => showVisitors(stats));
 map.addEventListener("click", ({ clientX, clientY }) => {
   const { left, top, width, height } = part("dots").getBoundingClientRect();
   moveTo(
@@ -59,18 +59,15 @@ function moveTo(lat, lon) {
 async function vote() {
   clearTimeout(sending);
   sending = undefined;
+  due = true;
   // One at a time: whatever happens to the connection, the last place is the last to be sent.
   if (asking) return;
-  const answer = nameOf(own);
   asking = true;
-  try {
-    await room.ask("ephemeralPoll", { id: POLL, answer });
-    notice();
-  } catch (error) {
-    notice(error.message);
+  while (due) {
+    due = false;
+    await report(client.vote(POLL, nameOf(own), { ephemeral: true }));
   }
   asking = false;
-  if (answer !== nameOf(own)) vote();
 }
 
 function showOwn() {

@@ -1,5 +1,3 @@
-import { Room } from "./room.js";
-
 /** What the page's address asks for. */
 export const query = new URLSearchParams(location.search);
 
@@ -8,23 +6,23 @@ export function part(id) {
   return document.querySelector(`[data-id="${id}"]`);
 }
 
-/** Enters the room of the page's address, and shows which it is and whether it is connected. */
+/** Has the page and its widgets be in the room that its address asks for; returns its name. */
 export function enterRoom(fallback = "demo") {
-  const room = new Room(query.get("room") || fallback);
-  part("room").textContent = room.name;
-  const state = part("state");
-  room.onstate = () => {
-    if (state.textContent !== room.state) state.textContent = state.dataset.state = room.state;
-  };
-  room.onstate();
-  if (query.get("room")) {
-    for (const link of document.querySelectorAll("nav a, a.window")) {
-      const url = new URL(link.href);
-      url.searchParams.set("room", room.name);
-      link.href = url.href;
-    }
-  }
+  const room = query.get("room") || fallback;
+  part("room").textContent = room;
+  // Before the widgets' script is there, so that they never enter another room.
+  for (const widget of document.querySelectorAll("[room]")) widget.setAttribute("room", room);
+  if (query.get("room")) keepRoom(room);
   return room;
+}
+
+/** Has the links to the other pages lead to the same room. */
+export function keepRoom(room) {
+  for (const link of document.querySelectorAll("nav a")) {
+    const url = new URL(link.href);
+    url.searchParams.set("room", room);
+    link.href = url.href;
+  }
 }
 
 /** Shows what went wrong; nothing, once something has gone well. */

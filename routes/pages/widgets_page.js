@@ -1,29 +1,18 @@
-import { part, query } from "./page.js";
-
-const COPIED_MS = 2000;
+import { offerCopy } from "./copy.js";
+import { enterRoom, part } from "./page.js";
 
 const stage = part("stage");
 const theme = part("theme");
-const room = query.get("room") || "demo";
 const widgets = [...stage.querySelectorAll(".demo > *")];
 
-part("room").textContent = room;
+enterRoom();
 part("script").textContent = `<script type="module" src="${location.origin}/widgets.js"></script>`;
-if (query.get("room")) {
-  for (const link of document.querySelectorAll("nav a")) {
-    link.href = `${link.pathname}?${new URLSearchParams({ room })}`;
-  }
-}
 for (const input of theme.elements.accent) {
   input.nextElementSibling.style.background = input.value;
 }
-for (const widget of widgets) {
-  // Before the widgets' script is there, so that they never enter another room.
-  widget.setAttribute("room", room);
-  widget.closest(".widget").append(snippetOf(widget));
-}
+for (const widget of widgets) widget.closest(".widget").append(snippetOf(widget));
 for (const button of document.querySelectorAll("[data-copies]")) {
-  offer(button, part(button.dataset.copies));
+  offerCopy(button, part(button.dataset.copies));
 }
 theme.addEventListener("submit", (event) => event.preventDefault());
 theme.addEventListener("change", applyTheme);
@@ -59,7 +48,7 @@ function snippetOf(widget) {
   code.textContent = htmlOf(widget);
   button.type = "button";
   button.textContent = "Copy";
-  offer(button, code);
+  offerCopy(button, code);
   pre.append(code);
   box.append(pre, button);
   return box;
@@ -72,17 +61,4 @@ function htmlOf({ localName, attributes }) {
   return pairs.length > 2
     ? `<${localName}\n${pairs.map((pair) => `  ${pair}\n`).join("")}></${localName}>`
     : `<${[localName, ...pairs].join(" ")}></${localName}>`;
-}
-
-function offer(button, code) {
-  button.addEventListener("click", async () => {
-    getSelection().selectAllChildren(code);
-    try {
-      await navigator.clipboard.writeText(code.textContent);
-      button.textContent = "Copied";
-    } catch {
-      button.textContent = "Selected";
-    }
-    setTimeout(() => button.textContent = "Copy", COPIED_MS);
-  });
 }

@@ -1,45 +1,71 @@
 import { assert, assertEquals } from "@std/assert";
 import type { Page } from "puppeteer-core";
-import {
-  browserTests,
-  chromium,
-  MARKUP,
-  texts,
-  until,
-  WAIT_MS,
-  Windows,
-} from "../harness/browser.ts";
+import { browserTests, chromium, MARKUP, texts, until, Windows } from "../harness/browser.ts";
 import { ServerProcess } from "../harness/process.ts";
 
 const PATHS = ["/", "/chat", "/poll", "/ephemeral", "/livemap"];
+const STATE = `(document.querySelector("[data-id=state]") ??
+  document.querySelector("tally-status").shadowRoot?.querySelector("[part=status]"))
+  ?.textContent.toLowerCase()`;
 const OPENING = { ready: online };
+const POLL = "tally-poll >>> ";
+const CHAT = "tally-chat >>> ";
+const SAY = `${CHAT}input`;
+const TEXTS = `${CHAT}[part=text]`;
 
 const inBrowser = browserTests("pages", OPENING);
 
+/** Waits until the page's own client, or that of its widgets, is connected. */
 function online(page: Page): Promise<void> {
-  return until(page, `document.querySelector("[data-id=state]").textContent === "online"`);
+  return until(page, `${STATE} === "online"`, "raf");
 }
 
 async function enter(page: Page, field: string, text: string): Promise<void> {
-  await page.type(`#${field}`, text);
+  await page.type(field, text);
   await page.keyboard.press("Enter");
 }
 
-/** Waits for a poll's answers and their counts, in the order of the rows. */
-function untilCounts(page: Page, counts: Record<string, string>): Promise<void> {
-  const expected = Object.entries(counts).map(([answer, count]) => `${answer}: ${count}`).join();
-  const row = `(row) => row.querySelector(".answer").textContent + ": " +
-    row.querySelector(".count").textContent`;
+/** Gives the page's visitor a name, and waits until the room knows it. */
+async function call(page: Page, name: string): Promise<void> {
+  await enter(page, "#name", name);
+  await known(page, name);
+}
+
+/** Waits until somebody in the page's room has this name; a guest has none. */
+function known(page: Page, name: string): Promise<void> {
+  const users = `fetch("/users?" + new URLSearchParams({
+    room: document.querySelector("[data-id=room]").textContent,
+  })).then((response) => response.json())`;
+  const has = `(properties.name ?? "") === ${JSON.stringify(name)}`;
+  return until(page, `${users}.then(({ users }) => users.some(({ properties }) => ${has}))`, "raf");
+}
+
+/** Waits until what a path finds, into a shadow root too, has these texts. */
+function shows(page: Page, path: string, ...wanted: string[]): Promise<void> {
+  const [first, inner] = path.split(" >>> ");
+  const root = inner ? `document.querySelector("${first}").shadowRoot` : "document";
+  const found = `[...${root}.querySelectorAll("${inner ?? first}")]`;
   return until(
     page,
-    `[...document.querySelectorAll(".answers li")].map(${row}).join() === ${
-      JSON.stringify(expected)
+    `JSON.stringify(${found}.map(({ textContent }) => textContent)) === ${
+      JSON.stringify(JSON.stringify(wanted))
     }`,
+    "raf",
   );
 }
 
-function choose(page: Page, answer: string): Promise<void> {
-  return page.click(`input[value="${answer}"]`);
+/** Waits for a poll's answers, and for their counts. */
+async function counts(page: Page, wanted: Record<string, number>): Promise<void> {
+  await shows(page, `${POLL}[part=answer]`, ...Object.keys(wanted));
+  await shows(page, `${POLL}[part=count]`, ...Object.values(wanted).map(String));
+}
+
+function choose(page: Page, place: number): Promise<void> {
+  return page.click(`${POLL}button:nth-child(${place})`);
+}
+
+function valueOf(page: Page, field: string): Promise<string | undefined> {
+  return page.$eval(field, (found) => (found as { value?: string }).value);
 }
 
 /** Waits until the map's dots are at these places. */
@@ -52,128 +78,104 @@ function untilDots(page: Page, places: string[]): Promise<void> {
   );
 }
 
-inBrowser("what is said in one window appears in the other, with its author", async (windows) => {
+inBrowser("a chat has names, which a reload keeps", async (windows) => {
   const ann = await windows.open("/chat?room=chat");
   const bob = await windows.open("/chat?room=chat");
   assertEquals(await texts(bob, "[data-id=room]"), ["chat"]);
-  await enter(ann, "name", "Ann");
-  await ann.type("#text", "Hello");
-  await until(bob, `document.querySelector(".typing").innerText.trim() === "Ann #1 is typing…"`);
-  await ann.keyboard.press("Enter");
-  await until(bob, `document.querySelector(".messages li .text")?.textContent === "Hello"`);
-  assertEquals(await texts(bob, ".messages .author"), ["Ann #1"]);
-  assertEquals(await texts(bob, "[data-id=typing]"), [""], "typing has ended with the message");
-  assertEquals(await texts(bob, ".messages .own"), []);
-  assertEquals(await texts(ann, ".messages .own .text"), ["Hello"]);
-
-  await enter(bob, "text", "Hello, Ann");
-  await until(ann, `document.querySelectorAll(".messages li").length === 2`);
-  const late = await windows.open("/chat?room=chat");
-  await until(late, `document.querySelectorAll(".messages li").length === 2`);
-  assertEquals(await texts(late, ".messages .author"), ["Ann #1", "Guest #2"]);
-  const elsewhere = await windows.open("/chat?room=another");
-  await until(elsewhere, `document.querySelector(".messages").ariaBusy === "false"`);
-  assertEquals(await texts(elsewhere, ".messages li"), []);
+  await call(ann, "Ann");
+  await enter(ann, SAY, "Hello");
+  await shows(bob, `${CHAT}.author`, "Ann #1");
+  await enter(bob, SAY, "Hello, Ann");
+  await shows(ann, TEXTS, "Hello", "Hello, Ann");
+  await shows(ann, `${CHAT}.author`, "Ann #1 (you)", "Guest #2");
 
   await ann.reload();
-  await until(ann, `document.querySelectorAll(".messages li").length === 2`);
-  assertEquals(await ann.$eval("#name", (field) => (field as { value?: string }).value), "Ann");
+  assertEquals(await valueOf(ann, "#name"), "Ann");
+  await shows(ann, `${CHAT}.author`, "Ann #1 (you)", "Guest #2");
+  await ann.goto(new URL("/chat?room=another", windows.url).href);
+  await online(ann);
+  await known(ann, "Ann");
+  await enter(ann, SAY, "Anyone?");
+  await shows(ann, `${CHAT}.author`, "Ann #1 (you)");
+  // Without a name one is a guest again, for those who come later, too.
+  await ann.$eval("#name", (field) => (field as unknown as { select(): void }).select());
+  await ann.keyboard.press("Delete");
+  await ann.keyboard.press("Enter");
+  await known(ann, "");
+  await enter(ann, SAY, "No");
+  const late = await windows.open("/chat?room=another");
+  await shows(late, TEXTS, "Anyone?", "No");
+  await shows(late, `${CHAT}[part=message] > :first-child`, "Ann #1", "Guest #1");
 });
 
-inBrowser("what others write stays text", async (windows) => {
-  const writer = await windows.open("/chat?room=text");
-  const reader = await windows.open("/chat?room=text");
-  await enter(writer, "name", MARKUP);
-  await enter(writer, "text", MARKUP);
-  await until(reader, `document.querySelector(".messages .author") !== null`);
-  assertEquals(await texts(reader, ".messages .author"), [`${MARKUP} #1`]);
-  assertEquals(await texts(reader, ".messages .text"), [MARKUP]);
-  await writer.type("#text", "x");
-  await until(reader, `document.querySelector(".typing").innerText.includes("<img")`);
+inBrowser("what others write stays text, and so do the names of rooms", async (windows) => {
+  const room = encodeURIComponent(`${MARKUP}"'&amp;`);
+  const writer = await windows.open(`/chat?room=${room}`);
+  const reader = await windows.open(`/chat?room=${room}`);
+  await call(writer, MARKUP);
+  await enter(writer, SAY, MARKUP);
+  await shows(reader, `${CHAT}.author`, `${MARKUP} #1`);
 
-  const voter = await windows.open("/poll?room=text");
-  const other = await windows.open("/poll?room=text");
-  await enter(voter, "own", MARKUP);
-  await until(other, `document.querySelectorAll(".answers li").length === 5`);
-  assertEquals((await texts(other, ".answers .answer")).at(-1), MARKUP);
-  for (const page of [reader, other]) {
-    assertEquals(await page.evaluate("document.querySelectorAll('main img').length"), 0);
+  const poll = `/poll?room=${room}&poll=${encodeURIComponent(MARKUP)}&answers=`;
+  const voter = await windows.open(poll);
+  const other = await windows.open(poll);
+  await enter(voter, "#own", MARKUP);
+  await counts(other, { [MARKUP]: 1 });
+  await shows(other, `${POLL}[part=label]`, MARKUP);
+  const pages = [reader, voter, other];
+  for (const path of ["/", "/livemap"]) pages.push(await windows.open(`${path}?room=${room}`));
+  for (const page of pages) {
+    assertEquals(await texts(page, "[data-id=room]"), [decodeURIComponent(room)]);
+    for (const images of ["main img", "main >>> img"]) {
+      assertEquals((await page.$$(images)).length, 0);
+    }
     assertEquals(await page.evaluate("window.pwned"), undefined);
   }
 });
 
-inBrowser("a vote and its move show in the other window", async (windows) => {
+inBrowser("an answer of one's own shows in the other window", async (windows) => {
   const path = "/poll?room=votes&poll=Tea%3F&answers=Yes,No";
   const ann = await windows.open(path);
   const bob = await windows.open(path);
-  assertEquals(await texts(bob, "[data-id=poll]"), ["Tea?"]);
-  await choose(ann, "Yes");
-  await untilCounts(bob, { Yes: "1 · 100 %", No: "0 · 0 %" });
-  await choose(bob, "No");
-  await untilCounts(ann, { Yes: "1 · 50 %", No: "1 · 50 %" });
-  assertEquals(
-    await ann.$$eval(".bar", (bars) =>
-      // deno-lint-ignore no-explicit-any -- the types of the browser's document are not loaded
-      bars.map((bar: any) => bar.style.getPropertyValue("--share-of-all"))),
-    ["0.5", "0.5"],
-  );
-  // The bar itself has moved once its transition is over; nothing in the document changes then.
-  const filled = `Math.abs(document.querySelector(".bar").getBoundingClientRect().width /
-    document.querySelector(".answers label").clientWidth - 0.5) < 0.02`;
-  await ann.waitForFunction(filled, { timeout: WAIT_MS });
-  await choose(ann, "No");
-  await untilCounts(bob, { Yes: "0 · 0 %", No: "2 · 100 %" });
-
-  await enter(ann, "own", "Coffee");
-  await untilCounts(bob, { Yes: "0 · 0 %", No: "1 · 50 %", Coffee: "1 · 50 %" });
-  await choose(bob, "Coffee");
-  await untilCounts(ann, { Yes: "0 · 0 %", No: "0 · 0 %", Coffee: "2 · 100 %" });
-  await choose(bob, "Yes");
-  await choose(ann, "Yes");
-  await untilCounts(bob, { Yes: "2 · 100 %", No: "0 · 0 %" });
+  await shows(bob, `${POLL}[part=label]`, "Tea?");
+  await choose(ann, 1);
+  await counts(bob, { Yes: 1, No: 0 });
+  await choose(bob, 2);
+  await counts(ann, { Yes: 1, No: 1 });
+  await enter(ann, "#own", " Coffee ");
+  await counts(bob, { Yes: 0, No: 1, Coffee: 1 });
+  await counts(ann, { Yes: 0, No: 1, Coffee: 1 });
+  await shows(ann, `${POLL}[aria-pressed=true] [part=answer]`, "Coffee");
+  assertEquals(await valueOf(ann, "#own"), "");
+  // One that is there already, from the others or from oneself, is voted for.
+  await enter(bob, "#own", "Coffee");
+  await counts(ann, { Yes: 0, No: 0, Coffee: 2 });
+  await enter(ann, "#own", "Yes");
+  await counts(bob, { Yes: 1, No: 0, Coffee: 1 });
+  // What the widget's list could not hold is not taken.
+  await enter(bob, "#own", "Tea, please");
+  assertEquals(await bob.$$eval("#own:invalid", (found) => found.length), 1);
 
   // A second window of the same browser, which has the same cookies, is a voter of its own.
   const second = await windows.open(path, { context: ann.browserContext() });
-  await choose(second, "No");
-  await untilCounts(bob, { Yes: "2 · 67 %", No: "1 · 33 %" });
-  await second.close();
-  await ann.reload();
-  await untilCounts(ann, { Yes: "2 · 67 %", No: "1 · 33 %" });
-  assertEquals(await ann.$eval(":checked", (input) => input.getAttribute("value")), "Yes");
-  await choose(ann, "No");
-  await untilCounts(bob, { Yes: "1 · 33 %", No: "2 · 67 %" });
+  await choose(second, 2);
+  await counts(bob, { Yes: 1, No: 1, Coffee: 1 });
+  await bob.reload();
+  await shows(bob, `${POLL}[aria-pressed=true] [part=answer]`, "Coffee");
 });
 
-inBrowser("an ephemeral vote goes with its window", async (windows, server) => {
+inBrowser("an ephemeral vote goes with its window", async (windows) => {
   const path = "/ephemeral?room=leaving&poll=Here&answers=Yes,No";
   const ann = await windows.open(path);
   const bob = await windows.open(path);
-  await choose(ann, "Yes");
-  await choose(bob, "No");
-  await untilCounts(bob, { Yes: "1 · 50 %", No: "1 · 50 %" });
+  await enter(ann, "#own", "Nearly");
+  await choose(bob, 2);
+  await counts(bob, { Yes: 0, No: 1, Nearly: 1 });
   await ann.close();
-  await untilCounts(bob, { Yes: "0 · 0 %", No: "1 · 100 %" });
-
-  // A connection that is lost and found again takes the vote with it, and brings it back.
-  const watcher = await server.connect("room=leaving&subscribe=ephemeralPoll:Here");
-  const stats = (wanted: unknown) =>
-    watcher.find(({ type, data }) =>
-      type === "ephemeralPoll" && JSON.stringify(data.stats) === JSON.stringify(wanted)
-    );
-  await stats({ No: 1 });
-  for (const connection of server.server.connections) {
-    if (connection.clientId !== watcher.connection.client_id) {
-      connection.close({ code: 1012, reason: "" });
-    }
-  }
-  await stats({});
-  watcher.messages.length = 0;
-  await stats({ No: 1 });
-  await untilCounts(bob, { Yes: "0 · 0 %", No: "1 · 100 %" });
-  await watcher.close();
+  await counts(bob, { Yes: 0, No: 1, Nearly: 0 });
 });
 
-inBrowser("visitors are dots on the map, as long as they are there", async (windows) => {
+inBrowser("visitors are dots on the map, as long as they are there", async (windows, server) => {
   const path = "/livemap?room=world";
   const ann = await windows.open(path, { timezone: "Europe/Berlin" });
   const bob = await windows.open(path, { timezone: "Asia/Tokyo" });
@@ -197,6 +199,23 @@ inBrowser("visitors are dots on the map, as long as they are there", async (wind
       .map((share) => share.toFixed(2)).join();
   })()`;
   assertEquals(await ann.evaluate(bearing), "0.50,0.50");
+
+  // A connection that is lost and found again takes the dot with it, and brings it back.
+  const watcher = await server.connect("room=world&subscribe=ephemeralPoll:livemap");
+  const visitors = (count: number) =>
+    watcher.find(({ type, data }) =>
+      type === "ephemeralPoll" && Object.keys(data.stats).length === count
+    );
+  await visitors(2);
+  for (const connection of server.server.connections) {
+    if (connection.clientId !== watcher.connection.client_id) {
+      connection.close({ code: 1012, reason: "" });
+    }
+  }
+  await visitors(0);
+  await watcher.close();
+  for (const page of [ann, bob]) await untilDots(page, ["12,0", "35,141"]);
+
   // New York's time zone is in the table, this one is not: its offset is all there is to go by.
   const far = await windows.open(path, { timezone: "Etc/GMT+3" });
   await untilDots(far, ["12,0", "35,141", "0,-45"]);
@@ -228,7 +247,7 @@ inBrowser("the landing page counts, and its five lines work as they stand", asyn
     ${snippet}
     socket.addEventListener("open", () => resolve(send("chat", "From five lines")));
   })`);
-  await until(chat, `document.querySelector(".text")?.textContent === "From five lines"`);
+  await shows(chat, TEXTS, "From five lines");
   await ann.click("[data-id=copy]");
   await until(ann, `/Copied|Selected/.test(document.querySelector("[data-id=copy]").textContent)`);
   assertEquals(await ann.evaluate("getSelection().toString().trim()"), snippet);
@@ -240,58 +259,24 @@ inBrowser("nothing is wider than a window of 320 pixels", async (windows) => {
     const page = await windows.open(`${path}?room=${room}`, { width: 320 });
     const word = "m".repeat(40);
     if (path === "/chat") {
-      await enter(page, "name", word);
-      await enter(page, "text", word.repeat(3));
-      await until(page, `document.querySelector(".messages .text") !== null`);
+      await call(page, word);
+      await enter(page, SAY, word.repeat(3));
+      await shows(page, TEXTS, word.repeat(3));
     }
     if (path === "/poll" || path === "/ephemeral") {
-      await enter(page, "own", word);
-      await until(page, `document.querySelectorAll(".answers li").length === 5`);
+      await enter(page, "#own", word);
+      await shows(page, `${POLL}[aria-pressed=true] [part=answer]`, word);
     }
     assertEquals(await page.evaluate("document.documentElement.scrollWidth"), 320, path);
     const links = await page.$$eval("nav a", (found) => found.map((link) => link.href));
     assertEquals(links.length, 4);
+    const current = await page.$$eval(
+      "[aria-current=page]",
+      (found) => found.map((link) => link.getAttribute("href")),
+    );
+    assertEquals(current.map((link) => new URL(link!, windows.url).pathname), [path]);
     for (const link of links) assert(link.endsWith(`?room=${room}`), `${link} leaves the room`);
   }
-});
-
-inBrowser("a message whose answer is lost is said once", async (windows) => {
-  const page = await windows.open("/chat?room=unanswered");
-  await page.evaluateOnNewDocument(`
-    let lost = false;
-    globalThis.WebSocket = class extends WebSocket {
-      set onmessage(listener) {
-        super.onmessage = listener && ((event) => {
-          const { type, data } = JSON.parse(event.data);
-          if (lost || type !== "ack" || data.replayed !== undefined) return listener(event);
-          lost = true;
-          this.close();
-        });
-      }
-    };
-  `);
-  await page.reload();
-  await online(page);
-  await enter(page, "text", "once");
-  await until(page, `document.querySelector("[data-id=state]").textContent !== "online"`);
-  await online(page);
-  await enter(page, "text", "last");
-  await until(
-    page,
-    `document.querySelector(".messages li:last-child .text")?.textContent === "last"`,
-  );
-  assertEquals(await texts(page, ".messages .text"), ["once", "last"]);
-});
-
-inBrowser("a page stays away for as long as it is asked to", async (windows, { server }) => {
-  const page = await windows.open("/chat?room=draining");
-  const [connection] = server.connections;
-  connection!.outbox.send(JSON.stringify({ type: "draining", data: { retry_ms: 1000 } }));
-  const left = performance.now();
-  connection!.close({ code: 1012, reason: "" });
-  await until(page, `document.querySelector("[data-id=state]").textContent === "offline"`);
-  await online(page);
-  assert(performance.now() - left >= 1000);
 });
 
 Deno.test({
@@ -307,18 +292,17 @@ Deno.test({
       const shown = (text: string): Promise<void> =>
         until(
           page,
-          `[...document.querySelectorAll(".text")].some(({ textContent }) => textContent === ${
-            JSON.stringify(text)
-          })`,
+          `[...document.querySelector("tally-chat").shadowRoot.querySelectorAll("[part=text]")]
+            .some(({ textContent }) => textContent === ${JSON.stringify(text)})`,
+          "raf",
         );
       for (const signal of ["SIGTERM", "SIGKILL"] as const) {
         said.push(`before ${signal}`, `sent without a server, ${signal}`, `missed, ${signal}`);
-        await enter(page, "text", `before ${signal}`);
+        await enter(page, SAY, `before ${signal}`);
         await shown(`before ${signal}`);
         await server.end(signal);
-        await until(page, `document.querySelector("[data-id=state]").textContent !== "online"`);
-        await enter(page, "text", `sent without a server, ${signal}`);
-        await until(page, `document.querySelector("[data-id=waiting]").textContent !== ""`);
+        await until(page, `${STATE} === "offline"`, "raf");
+        await enter(page, SAY, `sent without a server, ${signal}`);
         await server.run();
         const other = await server.connect("room=restart");
         await other.ask({ type: "chat", data: `missed, ${signal}` });
@@ -331,7 +315,8 @@ Deno.test({
         await shown(`after ${signal}`);
         await other.close();
       }
-      assertEquals((await texts(page, ".messages .text")).sort(), said.sort());
+      assertEquals((await texts(page, TEXTS)).sort(), said.sort());
+      assertEquals(await texts(page, `${CHAT}[part=gap]`), []);
       // While there is no server, the browser itself reports each vain attempt.
       const others = windows.faults.filter((fault) => !fault.includes("WebSocket connection to"));
       assertEquals(others, []);
