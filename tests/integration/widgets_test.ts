@@ -378,6 +378,9 @@ inBrowser("the keyboard alone does everything, in order and in sight", async (wi
     8: () => page.keyboard.press("Space"),
     9: () => page.keyboard.press("Enter"),
   };
+  // Who focuses a widget by itself is where one writes.
+  await page.evaluate(`document.querySelector("tally-chat").focus()`);
+  assertEquals(await page.evaluate(focused), [1, true]);
   const order: number[] = [];
   await page.focus("#name");
   while (order.length < 14) {

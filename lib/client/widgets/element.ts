@@ -57,7 +57,10 @@ export abstract class TallyElement extends HTMLElement {
   }
 
   override focus(options?: FocusOptions): void {
-    this.#root.querySelector<HTMLElement>("input, button")?.focus(options);
+    // To write first, if one can write.
+    const target = this.#root.querySelector<HTMLElement>("input") ??
+      this.#root.querySelector<HTMLElement>("button:not([hidden])");
+    target?.focus(options);
   }
 
   /** Fills the widget, and brings it to life. What is to be ended is given to `until`. */
