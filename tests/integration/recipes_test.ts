@@ -27,6 +27,7 @@ const chromium = await findProgram("Chromium", [
   "google-chrome",
 ]);
 const curl = await findProgram("curl", ["curl"]);
+const websocat = await findProgram("websocat", [Deno.env.get("WEBSOCAT"), "websocat"]);
 
 /** A recipe that runs. */
 interface Run extends AsyncDisposable {
@@ -136,6 +137,28 @@ holds("a shell", curl, (port, folder) => {
 }, { listens: true });
 
 Deno.test({
+  name: "recipes: a shell with websocat hears what was said, and is heard",
+  ignore: websocat === undefined,
+  fn: async () => {
+    await using server = await startServer();
+    await using ann = await server.connect("room=demo&subscribe=chat");
+    await ann.ask({ type: "chat", data: "before" });
+    const script = recipe("sh", "websocat", server.port).replace(/^ *websocat /m, `${websocat} `);
+    // Nobody types: its input stays open all the same.
+    const held = `sleep ${WAIT_MS / 1000} | (${script})`;
+    await using run = runProgram("setsid", ["sh", "-c", held], ".");
+    await ann.find(({ data }) => data?.message === "Hello from websocat");
+    await ann.ask({ type: "chat", data: "after" });
+    const texts = (): unknown[] => {
+      return run.output.map((line) => JSON.parse(line))
+        .filter(({ type }) => type === "chat").map(({ data }) => data.message);
+    };
+    assert(await until(() => texts().includes("after"), WAIT_MS), String(texts()));
+    assertEquals(texts(), ["before", "Hello from websocat", "after"]);
+  },
+});
+
+Deno.test({
   name: "recipes: history by curl is what has been said",
   ignore: curl === undefined,
   fn: async () => {
@@ -170,7 +193,7 @@ Deno.test({
 
 Deno.test("recipes: all of them are run here", () => {
   const tags = blocks.map(([, tag]) => tag).toSorted();
-  assertEquals(tags, ["go", "html", "html", "python", "sh", "sh", "sh"]);
+  assertEquals(tags, ["go", "html", "html", "python", "sh", "sh", "sh", "sh"]);
 });
 
 /** Runs a program; its lines that tell of no offset are its own affair. */
