@@ -7,10 +7,15 @@ export type Fate =
   | "cut"
   /** The connection is lost in the middle of it. */
   | "tear"
+  /** The connection is lost for its client, and what that has sent arrives after the next one's. */
+  | "late"
   /** Held up for so many milliseconds, and with it all that comes after it. */
   | number
   /** Held up for good: the connection stays, and nothing comes by it any more. */
   | "stall";
+
+/** How late: long enough for its client to have come back, and to have sent all of it again. */
+const LATE_MS = 150;
 
 /** A TCP proxy on this machine, to a port that may change, on which no connection can rely. */
 export class FlakyProxy implements AsyncDisposable {
@@ -18,6 +23,8 @@ export class FlakyProxy implements AsyncDisposable {
   fate: () => Fate = () => "pass";
   /** How many connections have been made to it. */
   accepted = 0;
+  /** How many have had their last piece arrive late. */
+  late = 0;
   readonly #listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   readonly #connections = new Set<Deno.Conn>();
   readonly #running = new Set<Promise<void>>();
@@ -45,16 +52,31 @@ export class FlakyProxy implements AsyncDisposable {
     try {
       const target = await Deno.connect({ hostname: "127.0.0.1", port: this.targetPort });
       this.#connections.add(target);
-      const end = (): void => this.#close(client, target);
-      await Promise.all([this.#pump(client, target, end), this.#pump(target, client, end)]);
+      let late = false;
+      const end = (): void => this.#close(client, ...late ? [] : [target]);
+      const lose = (): void => {
+        late = true;
+        this.#close(client);
+      };
+      const sent = this.#pump(client, target, end, lose).finally(() => this.#close(target));
+      await Promise.all([sent, this.#pump(target, client, end)]);
     } catch {
       // The target is away: its clients shall see that at once.
       this.#close(client);
     }
   }
 
-  /** Copies until either end fails or ends, or the connection's fate is sealed. */
-  async #pump(from: Deno.Conn, to: Deno.Conn, end: () => void): Promise<void> {
+  /**
+   * Copies until either end fails or ends, or the connection's fate is sealed.
+   *
+   * @param lose lets go of where it copies from; absent for what the server has sent.
+   */
+  async #pump(
+    from: Deno.Conn,
+    to: Deno.Conn,
+    end: () => void,
+    lose?: () => void,
+  ): Promise<void> {
     const buffer = new Uint8Array(65_536);
     try {
       for (let stalled = false; true;) {
@@ -63,11 +85,16 @@ export class FlakyProxy implements AsyncDisposable {
         const fate: Fate = stalled ? "stall" : this.fate();
         stalled = fate === "stall";
         if (stalled) continue;
-        if (fate === "cut") break;
+        if (fate === "cut" || fate === "late" && !lose) break;
+        if (fate === "late") {
+          lose!();
+          this.late++;
+          await pause(LATE_MS);
+        }
         if (typeof fate === "number") await pause(fate);
         const passed = fate === "tear" ? count >> 1 : count;
         for (let at = 0; at < passed;) at += await to.write(buffer.subarray(at, passed));
-        if (fate === "tear") break;
+        if (fate === "tear" || fate === "late") break;
       }
     } catch {
       // Closed from the other side.

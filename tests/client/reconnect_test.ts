@@ -101,7 +101,8 @@ async function checkAll(talkers: readonly Talker[]): Promise<void> {
 }
 
 Deno.test({
-  name: "over connections that cut, stall and tear, nothing is lost, doubled or misplaced",
+  name:
+    "over connections that cut, stall, tear and overtake, nothing is lost, doubled or misplaced",
   // The runtime never tells the end of a connection that is cut in its upgrade.
   sanitizeOps: false,
   sanitizeResources: false,
@@ -115,7 +116,7 @@ Deno.test({
       await using proxy = new FlakyProxy(server.port);
       const talkers = range(1, 4).map((n) => new Talker(`talker-${n}`, proxy));
       await Promise.all(talkers.map(({ client }) => client.profile()));
-      const fates: Fate[] = ["cut", "tear", "tear", 100, 30, 5];
+      const fates: Fate[] = ["cut", "late", "late", "tear", "tear", 100, 30, 5];
       proxy.fate = () => random.below(40) > 0 ? "pass" : random.pick(fates);
       const talking = talkers.map((talker) => talker.talk(random));
       for (let part = 0; part < 6; part++) {
@@ -127,9 +128,10 @@ Deno.test({
       proxy.fate = () => "pass";
       await Promise.all(talking);
       await checkAll(talkers);
-      const { accepted } = proxy;
-      assert(accepted > 20, `${accepted} connections`);
-      console.log(`${talkers[0]!.texts.length} messages over ${accepted} connections`);
+      const { accepted, late } = proxy;
+      assert(accepted > 20 && late > 0, `${accepted} connections, ${late} late`);
+      const { length } = talkers[0]!.texts;
+      console.log(`${length} messages over ${accepted} connections, ${late} overtaken`);
       for (const talker of talkers) talker.client.close();
     } finally {
       Math.random = share;
