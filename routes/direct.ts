@@ -20,6 +20,7 @@ import { jsonBody } from "./body.ts";
 import { checkOrigin, idempotencyKey, limitRate, tokenHeader, verifiedToken } from "./caller.ts";
 import { DirectError, handleDirectError } from "./direct_errors.ts";
 import type { AppContext, Environment } from "./errors.ts";
+import { wholeNumber } from "./query.ts";
 
 /** How many entries a page may have, and how far back it may be. */
 const MAX_PER_PAGE = 100;
@@ -181,15 +182,8 @@ function checked<T>(schema: z.ZodType<T>, value: unknown): T {
 }
 
 function pageOf(context: AppContext): Page {
-  const number = (name: string, most: number): number | undefined => {
-    const text = context.req.query(name);
-    if (text === undefined || text === "") return undefined;
-    if (/^\d{1,9}$/.test(text) && Number(text) >= 1 && Number(text) <= most) return Number(text);
-    throw new ProtocolError(
-      "invalid_message",
-      `${name}: must be a whole number from 1 to ${most}.`,
-      name,
-    );
+  const number = (name: string, max: number): number | undefined => {
+    return wholeNumber(context, name, { min: 1, max, digits: 9 });
   };
   const perPage = number("per_page", MAX_PER_PAGE) ?? number("limit", MAX_PER_PAGE) ?? 10;
   return { page: number("page", MAX_REACH / perPage | 0) ?? 1, perPage };

@@ -5,7 +5,8 @@ import { invalidMessage } from "../lib/protocol/message.ts";
 import type { Server } from "../lib/server.ts";
 import { jsonBody } from "./body.ts";
 import { callerOf, idempotencyKey } from "./caller.ts";
-import type { AppContext, Environment } from "./errors.ts";
+import type { Environment } from "./errors.ts";
+import { wholeNumber } from "./query.ts";
 import { roomName } from "./room_name.ts";
 
 /** How many events are told at a time. */
@@ -23,12 +24,12 @@ export function logRoutes(server: Server): Hono<Environment> {
       if (!await server.policy.mayReadHistory(caller, room)) {
         throw new ProtocolError("not_allowed", `You may not know what has happened in ${room}.`);
       }
-      const limit = wholeNumber(context, "limit", 1, MAX_LIMIT) ?? DEFAULT_LIMIT;
+      const limit = wholeNumber(context, "limit", { min: 1, max: MAX_LIMIT }) ?? DEFAULT_LIMIT;
       const { epoch = null, offset: newest = 0 } = await backend.head(room) ?? {};
       const oldest = backend.log.oldest(newest);
       const asked = context.req.query("epoch");
       const sameLife = asked === undefined || asked === "" || asked === epoch;
-      const since = wholeNumber(context, "since", 0, Number.MAX_SAFE_INTEGER);
+      const since = wholeNumber(context, "since", { min: 0, max: Number.MAX_SAFE_INTEGER });
       const after = since === undefined ? newest - limit : sameLife ? since : 0;
       const from = Math.max(oldest, after + 1);
       const entries = await backend.log.readAll(room, from, Math.min(newest + 1, from + limit));
@@ -72,20 +73,4 @@ export function logRoutes(server: Server): Hono<Environment> {
 function isComplete(after: number, newest: number, first: number | undefined): boolean {
   const wanted = Math.max(after, 0) + 1;
   return wanted > newest ? after <= newest : first === wanted;
-}
-
-function wholeNumber(
-  context: AppContext,
-  name: string,
-  min: number,
-  max: number,
-): number | undefined {
-  const text = context.req.query(name);
-  if (text === undefined || text === "") return undefined;
-  if (/^\d{1,16}$/.test(text) && Number(text) >= min && Number(text) <= max) return Number(text);
-  throw new ProtocolError(
-    "invalid_message",
-    `${name}: must be a whole number from ${min} to ${max}.`,
-    name,
-  );
 }

@@ -14,15 +14,10 @@ import type { RoomMemory } from "./room_memory.ts";
 import { RoomTransaction, type TransactionOptions } from "./room_transaction.ts";
 import { Cost } from "./staged/cost.ts";
 
-/** What the store takes in one commit: 800 KiB and 1,000 mutations, less a margin. */
-const MAX_BYTES = 780_000;
-const MAX_MUTATIONS = 950;
 /** The most that one job costs beside its size: a vote's mutations. */
 const JOB_MUTATIONS = 20;
 /** The most that it costs for each other isolate in the room: marks, the bell, a mail. */
 const JOB_MUTATIONS_PER_PEER = 6;
-/** The fence's share of a commit: a check and a mutation. */
-const FENCE = 1;
 /** Bytes of a commit for each character of a message: in state and in the log, two bytes each. */
 const BYTES_PER_CHARACTER = 4;
 /** What its author adds to an event: properties at their largest. */
@@ -194,18 +189,17 @@ export class Batch implements LaneBatch<Job> {
   #hasSpaceFor(job: Job): boolean {
     if (this.#decided.length === 0) return true;
     const { room, size, key, mutations = JOB_MUTATIONS, mails } = job;
-    const spent = this.#cost;
     const transaction = this.#transaction(room);
+    const needs = job.needs();
     const peers = transaction.others.length;
     const relays = mails && peers > 0;
-    const sends = job.needs().some(({ kind }) => kind === "target") && !transaction.alone;
+    const sends = needs.some(({ kind }) => kind === "target") && !transaction.alone;
     const mailed = (relays ? 1 : 0) + (sends ? 1 : 0);
-    const checks = transaction.dueChecks + checksOf(job.needs()) + (key === undefined ? 0 : 1);
-    return FENCE + spent.checks + checks <= this.services.store.maxChecks &&
-      FENCE + spent.mutations + mutations + peers * JOB_MUTATIONS_PER_PEER +
-            (sends ? 3 * MAX_MAILS : 0) <= MAX_MUTATIONS &&
-      spent.bytes + size * BYTES_PER_CHARACTER + JOB_BYTES + mailed * 2 * MAX_MAILS_LENGTH <=
-        MAX_BYTES;
+    return this.#cost.leaves(this.services.store.maxChecks, {
+      checks: transaction.dueChecks + checksOf(needs) + (key === undefined ? 0 : 1),
+      mutations: mutations + peers * JOB_MUTATIONS_PER_PEER + (sends ? 3 * MAX_MAILS : 0),
+      bytes: size * BYTES_PER_CHARACTER + JOB_BYTES + mailed * 2 * MAX_MAILS_LENGTH,
+    });
   }
 
   #transaction(room: Room): RoomTransaction {

@@ -14,16 +14,11 @@ import { type Announcement, announcements } from "./announcement.ts";
 import type { DirectJob, Outcome } from "./job.ts";
 import { type KnownThread, StagedThread, type Step } from "./staged_thread.ts";
 
-/** What the store takes in one commit, less a margin. */
-const MAX_BYTES = 780_000;
-const MAX_MUTATIONS = 950;
 /** What one action costs at the most beside its size: head, message, key, two inboxes. */
 const JOB_MUTATIONS = 5;
 /** How long a message is beside its text, and at the most with it. */
 const CHARACTERS = 1000;
 const MAX_CHARACTERS = 30_000;
-/** The fence's share of a commit: a check and a mutation. */
-const FENCE = 1;
 
 /** What the batches of a lane share. */
 export interface DirectServices {
@@ -214,11 +209,11 @@ export class DirectBatch implements LaneBatch<DirectJob> {
     const mutations = JOB_MUTATIONS + 2 * mails;
     // Of what is edited all is told again.
     const length = CHARACTERS + (action.kind === "edit" ? MAX_CHARACTERS : size);
-    const checks = (staged.touched ? 0 : 1) + (key === undefined ? 0 : 1);
-    const { checks: checked, mutations: mutated, bytes } = this.#cost;
-    return FENCE + checked + checks <= this.services.store.maxChecks &&
-      FENCE + mutated + mutations <= MAX_MUTATIONS &&
-      bytes + mutations * 200 + 2 * length * (1 + mails) <= MAX_BYTES;
+    return this.#cost.leaves(this.services.store.maxChecks, {
+      checks: (staged.touched ? 0 : 1) + (key === undefined ? 0 : 1),
+      mutations,
+      bytes: mutations * 200 + 2 * length * (1 + mails),
+    });
   }
 
   /** How many mails may tell of an action in a thread. */

@@ -47,21 +47,7 @@ export class Windows implements AsyncDisposable {
 
   static async start(url: string, opening: Opening): Promise<Windows> {
     const profile = await Deno.makeTempDir();
-    const browser = await launch({
-      executablePath: fullPath(chromium!),
-      userDataDir: profile,
-      protocolTimeout: 2 * WAIT_MS,
-      args: [
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-quic",
-        "--no-first-run",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-      ],
-    });
+    const browser = await launchChromium(profile);
     return new Windows(browser, url, profile, opening);
   }
 
@@ -87,6 +73,25 @@ export class Windows implements AsyncDisposable {
     await this.browser.close();
     await Deno.remove(this.profile, { recursive: true });
   }
+}
+
+/** Starts a browser, which keeps what it knows in the folder `userDataDir`. */
+export function launchChromium(userDataDir: string): Promise<Browser> {
+  return launch({
+    executablePath: fullPath(chromium!),
+    userDataDir,
+    protocolTimeout: 2 * WAIT_MS,
+    args: [
+      "--headless",
+      "--no-sandbox",
+      "--disable-gpu",
+      "--disable-quic",
+      "--no-first-run",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+    ],
+  });
 }
 
 /** The driver does not look for a program in the PATH. */

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { launch } from "puppeteer-core";
+import { chromium, launchChromium } from "../harness/browser.ts";
 import { findProgram } from "../harness/optional.ts";
 import { LossyProxy } from "../harness/proxy.ts";
 import { SIGNING_KEY, startServer } from "../harness/server.ts";
@@ -19,13 +19,6 @@ const python = await findProgram("Python with websockets", [
   "python",
 ], ["-c", "import websockets"]);
 const go = await findProgram("Go", [Deno.env.get("GO"), "go"], ["version"]);
-const chromium = await findProgram("Chromium", [
-  Deno.env.get("CHROMIUM"),
-  "chromium",
-  "/usr/bin/chromium",
-  "chromium-browser",
-  "google-chrome",
-]);
 const curl = await findProgram("curl", ["curl"]);
 const websocat = await findProgram("websocat", [Deno.env.get("WEBSOCAT"), "websocat"]);
 
@@ -247,22 +240,7 @@ async function runPage(html: string): Promise<Run> {
     () => new Response(html, { headers: { "Content-Type": "text/html; charset=utf-8" } }),
   );
   const profile = await Deno.makeTempDir();
-  // The driver does not look for a program in the PATH.
-  const executablePath = (await finished("sh", ["-c", `command -v ${chromium}`])).trim();
-  const browser = await launch({
-    executablePath,
-    userDataDir: profile,
-    args: [
-      "--headless",
-      "--no-sandbox",
-      "--disable-gpu",
-      "--disable-quic",
-      "--no-first-run",
-      "--disable-background-networking",
-      "--disable-component-update",
-      "--disable-sync",
-    ],
-  });
+  const browser = await launchChromium(profile);
   const page = await browser.newPage();
   const lines: string[] = [];
   await page.exposeFunction("shown", (line: string) => lines.push(line));
